@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/* Tag sets: interned per worker, immutable, compared by pointer. Interning one resolves once which
+ * sub-metrics it feeds. The pool and its sets belong to one worker's thread. */
+#pragma once
+#include "metric/metric.h"
+
+struct tt_tags; /* an interned set */
+struct tt_tagpool;
+
+/* r must be frozen and outlive the pool. capacity: how many sets are kept; beyond it sets are made
+ * in a small ring of temporaries (valid until TT_TAGS_TEMPORARIES further ones), so sub-metrics
+ * stay exact while memory stays bounded. */
+struct tt_tagpool *tt_tagpool_new(const struct tt_registry *r, size_t capacity);
+void tt_tagpool_free(struct tt_tagpool *p);
+size_t tt_tagpool_overflow(const struct tt_tagpool *p); /* how many sets did not fit */
+const struct tt_tags *tt_tags_empty(struct tt_tagpool *p);
+/* base plus tags; a later tag wins over an earlier one and over base; value NULL removes the key;
+ * values are copied. */
+const struct tt_tags *tt_tags_with(struct tt_tagpool *p, const struct tt_tags *base,
+                                   const struct tt_tag *tags, size_t n);
+const char *tt_tags_get(const struct tt_tags *t, const char *key); /* NULL when absent */
+size_t tt_tags_count(const struct tt_tags *t);
+struct tt_tag tt_tags_at(const struct tt_tags *t, size_t i); /* sorted by key */

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/* The frozen plan of a run: options after precedence, scenarios, thresholds. Made by the
+ * coordinator before any worker starts, then immutable and read by all. Everything in it lives in
+ * its arena. */
+#pragma once
+#include "metric/threshold.h"
+#include "plan/options.h"
+#include "plan/segment.h"
+
+struct tt_stage {
+    uint64_t duration_ns;
+    int64_t target;
+};
+
+struct tt_scenario {
+    const char *name;
+    const char *executor; /* "constant-vus", ... a name in the executors' registry */
+    const char *exec;     /* function of the script's table, default "default" */
+    uint64_t start_time_ns;
+    uint64_t graceful_stop_ns;
+    const struct tt_tag *env; /* merged over the run's env for this scenario's VUs */
+    size_t n_env;
+    const struct tt_tag *tags; /* merged over the run's tags */
+    size_t n_tags;
+    /* closed models */
+    int64_t vus;       /* constant-vus, shared-iterations, per-vu-iterations */
+    int64_t start_vus; /* ramping-vus */
+    uint64_t graceful_ramp_down_ns;
+    int64_t iterations;
+    uint64_t duration_ns;     /* constant-vus; ramping: sum of the stages */
+    uint64_t max_duration_ns; /* iterations executors */
+    const struct tt_stage *stages;
+    size_t n_stages;
+};
+
+/* Thresholds of one metric or sub-metric. */
+struct tt_threshold_set {
+    const char *metric; /* as written: "m" or "m{tag:value}" */
+    struct tt_threshold *items;
+    size_t n;
+};
+
+struct tt_plan {
+    struct tt_arena arena;
+    struct tt_options opt;
+    struct tt_scenario *scenarios; /* sorted by (start_time, name) */
+    size_t n_scenarios;
+    struct tt_threshold_set *thresholds;
+    size_t n_thresholds;
+    const struct tt_tag *env; /* the script's env: system (if included), then --env */
+    size_t n_env;
+    const struct tt_tag *run_tags;
+    size_t n_run_tags;
+    unsigned workers; /* resolved: min(--workers or online cores, most VUs the plan can need), at
+                         least 1 */
+    const char *script_path;
+};
+
+/* Most VUs needed at one time by slice s of the plan (sum over overlapping scenarios). */
+int64_t tt_plan_max_vus(const struct tt_plan *p, const struct tt_stripe *s);
+/* Longest possible run in ns including graceful stops, from the scenarios' zero. */
+uint64_t tt_plan_max_duration_ns(const struct tt_plan *p);
+void tt_plan_free(struct tt_plan *p);
