@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: MIT */
+/* Text helpers. */
+#include "base/str.h"
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+bool tt_streq(const char *a, const char *b)
+{
+    return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+bool tt_strnieq(const char *a, const char *b, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (lower(a[i]) != lower(b[i]))
+            return false;
+        if (!a[i])
+            return true;
+    }
+    return true;
+}
+
+bool tt_strieq(const char *a, const char *b)
+{
+    return a && b ? tt_strnieq(a, b, SIZE_MAX) : a == b;
+}
+
+bool tt_starts_with(const char *s, const char *prefix)
+{
+    return strncmp(s, prefix, strlen(prefix)) == 0;
+}
+
+bool tt_ends_with(const char *s, const char *suffix)
+{
+    size_t n = strlen(s), m = strlen(suffix);
+    return n >= m && strcmp(s + n - m, suffix) == 0;
+}
+
+bool tt_parse_u64(const char *s, uint64_t *out)
+{
+    uint64_t v = 0;
+    if (!*s)
+        return false;
+    for (; *s; s++) {
+        if (*s < '0' || *s > '9' || __builtin_mul_overflow(v, 10, &v) ||
+            __builtin_add_overflow(v, (uint64_t)(*s - '0'), &v))
+            return false;
+    }
+    *out = v;
+    return true;
+}
+
+bool tt_parse_i64(const char *s, int64_t *out)
+{
+    bool negative = *s == '-';
+    uint64_t v;
+    if (!tt_parse_u64(s + (*s == '-' || *s == '+'), &v) || v > (uint64_t)INT64_MAX + negative)
+        return false;
+    *out = negative ? (int64_t)(0 - v) : (int64_t)v;
+    return true;
+}
+
+bool tt_parse_double(const char *s, double *out)
+{
+    char *end;
+    if (!*s || s[strspn(s, "0123456789+-.eE")] || !strpbrk(s, "0123456789"))
+        return false;
+    *out = strtod(s, &end); /* the program never leaves the C locale */
+    return *end == '\0' && isfinite(*out);
+}
+
+enum { EDIT_MAX = 64 };
+
+unsigned tt_edit_distance(const char *a, const char *b)
+{
+    unsigned d[3][EDIT_MAX + 1];
+    size_t n = strnlen(a, EDIT_MAX), m = strnlen(b, EDIT_MAX);
+    for (size_t j = 0; j <= m; j++)
+        d[0][j] = (unsigned)j;
+    for (size_t i = 1; i <= n; i++) {
+        unsigned *row = d[i % 3], *up = d[(i - 1) % 3], *up2 = d[(i + 1) % 3];
+        row[0] = (unsigned)i;
+        for (size_t j = 1; j <= m; j++) {
+            unsigned v = up[j - 1] + (a[i - 1] != b[j - 1]);
+            if (up[j] + 1 < v)
+                v = up[j] + 1;
+            if (row[j - 1] + 1 < v)
+                v = row[j - 1] + 1;
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
+                up2[j - 2] + 1 < v)
+                v = up2[j - 2] + 1;
+            row[j] = v;
+        }
+    }
+    return d[n % 3][m];
+}
+
+static void to_snake(const char *name, char *out, size_t size)
+{
+    size_t n = 0;
+    for (size_t i = 0; name[i] && n + 2 < size; i++) {
+        bool upper = name[i] >= 'A' && name[i] <= 'Z';
+        if (upper && i && !(name[i - 1] >= 'A' && name[i - 1] <= 'Z'))
+            out[n++] = '_';
+        out[n++] = name[i] == '-' ? '_' : lower(name[i]);
+    }
+    out[n] = '\0';
+}
+
+const char *tt_suggest(const char *name, const char *const *candidates, size_t n)
+{
+    char snake[2 * EDIT_MAX];
+    const char *best = NULL;
+    to_snake(name, snake, sizeof snake);
+    unsigned limit = (unsigned)strlen(snake) / 3, best_distance = (limit > 1 ? limit : 1) + 1;
+    for (size_t i = 0; i < n; i++) {
+        char other[2 * EDIT_MAX];
+        to_snake(candidates[i], other, sizeof other);
+        unsigned d = tt_edit_distance(snake, other);
+        if (d < best_distance) {
+            best_distance = d;
+            best = candidates[i];
+        }
+    }
+    return best;
+}
+
+bool tt_utf8_valid(const char *s, size_t n)
+{
+    const unsigned char *p = (const unsigned char *)s, *end = p + n;
+    while (p < end) {
+        unsigned c = *p++, more, least;
+        if (c < 0x80)
+            continue;
+        if (c >= 0xC2 && c <= 0xDF) {
+            more = 1;
+            least = 0x80;
+            c &= 0x1F;
+        } else if (c >= 0xE0 && c <= 0xEF) {
+            more = 2;
+            least = 0x800;
+            c &= 0x0F;
+        } else if (c >= 0xF0 && c <= 0xF4) {
+            more = 3;
+            least = 0x10000;
+            c &= 0x07;
+        } else {
+            return false;
+        }
+        if ((size_t)(end - p) < more)
+            return false;
+        for (; more; more--, p++) {
+            if ((*p & 0xC0) != 0x80)
+                return false;
+            c = c << 6 | (*p & 0x3F);
+        }
+        if (c < least || c > 0x10FFFF || (c >= 0xD800 && c <= 0xDFFF))
+            return false;
+    }
+    return true;
+}
+
+char *tt_format_double(char *buf, size_t size, double v)
+{
+    for (int precision = 1; precision <= 17; precision++) {
+        snprintf(buf, size, "%.*g", precision, v);
+        if (strtod(buf, NULL) == v)
+            break;
+    }
+    return buf;
+}
+
+uint64_t tt_hash_bytes(const void *p, size_t n, uint64_t seed)
+{
+    const unsigned char *s = p;
+    uint64_t h = seed ^ (n * UINT64_C(0x9e3779b97f4a7c15)), v;
+    for (; n >= 8; n -= 8, s += 8) {
+        memcpy(&v, s, 8);
+        h = (h ^ v) * UINT64_C(0xff51afd7ed558ccd);
+        h ^= h >> 32;
+    }
+    v = 0;
+    memcpy(&v, s, n);
+    h = (h ^ v) * UINT64_C(0xc4ceb9fe1a85ec53);
+    return h ^ h >> 29;
+}
