@@ -36,10 +36,11 @@ struct tt_worker {
     const struct tt_services *services;
     const struct tt_tag *env; /* what ttload.env holds, in order; later wins */
     size_t n_env;
-    void **module_state; /* by tt_module index */
-    struct tt_rng rng;   /* masks, jitter; not for scripts */
-    bool suspending;     /* between tt_op_suspend and the scheduler */
-    void *user;          /* run/'s */
+    void **module_state;      /* by tt_module index */
+    struct tt_rng rng;        /* masks, jitter; not for scripts */
+    struct tt_worker_int *in; /* vu/'s own */
+    bool suspending;          /* between tt_op_suspend and the scheduler */
+    void *user;               /* run/'s */
 };
 
 struct tt_worker *tt_worker_of(lua_State *L);

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: MIT */
+/* Fibers and the scheduler: resumes a fiber when its op is finished, settles it when it ends.
+ * Worker thread. A fiber's struct and coroutine go back to the worker's pool when it has ended. */
+#include "vu/vu_int.h"
+#include <lauxlib.h>
+#include <string.h>
+
+enum { FREE_FIBERS_MAX = 256 };
+
+static void fiber_run(struct tt_ready *r);
+
+static void link_fiber(struct tt_fiber *f)
+{
+    struct tt_vu_int *in = f->vu->in;
+    f->prev = NULL;
+    f->next = in->fibers;
+    if (in->fibers)
+        in->fibers->prev = f;
+    in->fibers = f;
+}
+
+static void unlink_fiber(struct tt_fiber *f)
+{
+    struct tt_vu_int *in = f->vu->in;
+    if (f->prev)
+        f->prev->next = f->next;
+    else
+        in->fibers = f->next;
+    if (f->next)
+        f->next->prev = f->prev;
+    f->prev = f->next = NULL;
+}
+
+struct tt_fiber *tt_fiber_new(struct tt_vu *vu, const struct tt_fiber *parent)
+{
+    struct tt_worker *w = vu->w;
+    struct tt_fiber *f = w->in->free_fibers;
+    if (f) {
+        w->in->free_fibers = f->next;
+        w->in->n_free_fibers--;
+    } else {
+        f = tt_xcalloc(1, sizeof *f);
+        f->co = lua_newthread(w->L);
+        f->ref = luaL_ref(w->L, LUA_REGISTRYINDEX);
+    }
+    tt_ready_init(&f->ready, fiber_run);
+    f->vu = vu;
+    f->op = NULL;
+    f->tags = parent ? parent->tags : vu->tags;
+    f->group = parent ? parent->group : "";
+    f->nargs = 0;
+    f->on_end = NULL;
+    f->owner = NULL;
+    f->started = f->dead = false;
+    link_fiber(f);
+    return f;
+}
+
+void tt_fiber_go(struct tt_fiber *f, int nargs)
+{
+    f->nargs = nargs;
+    tt_loop_ready(f->vu->w->loop, &f->ready);
+}
+
+/* After its end: out of the VU, back to the pool. The coroutine's stack must hold nothing pending.
+ */
+void tt__fiber_release(struct tt_fiber *f)
+{
+    struct tt_vu *vu = f->vu;
+    struct tt_worker *w = vu->w;
+    f->dead = true;
+    unlink_fiber(f);
+    lua_settop(f->co, 0);
+    f->vu = NULL;
+    if (w->in->n_free_fibers < FREE_FIBERS_MAX) {
+        f->next = w->in->free_fibers;
+        w->in->free_fibers = f;
+        w->in->n_free_fibers++;
+    } else {
+        luaL_unref(w->L, LUA_REGISTRYINDEX, f->ref);
+        tt_free(f);
+    }
+    tt__vu_fiber_gone(vu);
+}
+
+void tt__fiber_pool_free(struct tt_worker *w)
+{
+    struct tt_fiber *f;
+    while ((f = w->in->free_fibers)) {
+        w->in->free_fibers = f->next;
+        luaL_unref(w->L, LUA_REGISTRYINDEX, f->ref);
+        tt_free(f);
+    }
+    w->in->n_free_fibers = 0;
+}
+
+/* The error on top of co as text with a traceback, replacing it. */
+static void add_traceback(lua_State *co)
+{
+    const char *text = lua_tostring(co, -1);
+    if (!text) {
+        if (luaL_callmeta(co, -1, "__tostring") && lua_isstring(co, -1))
+            text = lua_tostring(co, -1);
+        else
+            text = lua_pushfstring(co, "(error object is a %s value)", luaL_typename(co, -1));
+    }
+    luaL_traceback(co, co, text, 0);
+}
+
+static void fiber_ended(struct tt_fiber *f, int status, int nresults)
+{
+    struct tt_worker *w = f->vu->w;
+    if (status == LUA_OK) {
+        if (f->on_end)
+            f->on_end(f, TT_FIBER_RETURNED, nresults);
+        tt__fiber_release(f);
+        return;
+    }
+    enum tt_unwind why = w->in->unwinding;
+    if (why == TT_UNWIND_NONE || why == TT_UNWIND_RUNAWAY) {
+        add_traceback(f->co);
+    } else {
+        lua_pushstring(f->co, w->in->unwind_message ? w->in->unwind_message : "");
+        if (why == TT_UNWIND_ABORT)
+            f->vu->in->aborted = true;
+    }
+    w->in->unwinding = TT_UNWIND_NONE;
+    tt_free(w->in->unwind_message);
+    w->in->unwind_message = NULL;
+    char *text = tt_xstrdup(lua_tostring(f->co, -1));
+    w->in->closing = true;
+    lua_State *before = tt__lua_enter(w, f->co);
+    lua_resetthread(f->co); /* runs pending __close, keeps an error object on top */
+    tt__lua_leave(w, f->co, before);
+    w->in->closing = false;
+    lua_settop(f->co, 0);
+    lua_pushstring(f->co, text);
+    tt_free(text);
+    if (!f->on_end || f->vu->in->aborted)
+        tt_fiber_fail_iteration(f);
+    if (f->on_end)
+        f->on_end(f, f->vu->in->aborted ? TT_FIBER_KILLED : TT_FIBER_FAILED, 1);
+    tt__fiber_release(f);
+}
+
+static void fiber_run(struct tt_ready *r)
+{
+    struct tt_fiber *f = (struct tt_fiber *)(void *)((char *)r - offsetof(struct tt_fiber, ready));
+    struct tt_worker *w = f->vu->w;
+    int nresults = 0, nargs = f->nargs;
+    if (f->op) {
+        f->op->fiber = NULL;
+        f->op = NULL;
+    }
+    f->nargs = 0;
+    f->started = true;
+    w->current = f;
+    w->suspending = false;
+    lua_State *before = tt__lua_enter(w, f->co);
+    int status = lua_resume(f->co, w->L, nargs, &nresults);
+    tt__lua_leave(w, f->co, before);
+    w->current = NULL;
+    if (status == LUA_YIELD) {
+        TT_ASSERT(w->suspending && f->op);
+        w->suspending = false;
+        lua_pop(f->co, nresults);
+        if (f->op->finished)
+            tt_loop_ready(w->loop, &f->ready);
+        return;
+    }
+    fiber_ended(f, status, nresults);
+}
+
+void tt_fiber_kill(struct tt_fiber *f)
+{
+    struct tt_worker *w = f->vu->w;
+    TT_ASSERT(f != w->current && !f->dead);
+    f->dead = true;
+    tt_loop_unready(w->loop, &f->ready);
+    if (f->op) {
+        struct tt_op *op = f->op;
+        f->op = NULL;
+        op->fiber = NULL;
+        op->cls->cancel(op);
+    }
+    if (f->started) {
+        struct tt_fiber *current = w->current;
+        w->current = f;
+        w->in->closing = true;
+        lua_State *before = tt__lua_enter(w, f->co);
+        tt__waiting_forget(w, f);
+        if (lua_resetthread(f->co) != LUA_OK)
+            tt_log(TT_LOG_WARN, "a __close handler of a cancelled coroutine failed: %s",
+                   lua_tostring(f->co, -1));
+        tt__lua_leave(w, f->co, before);
+        w->in->closing = false;
+        w->current = current;
+    }
+    lua_settop(f->co, 0);
+    if (f->on_end)
+        f->on_end(f, TT_FIBER_KILLED, 0);
+    tt__fiber_release(f);
+}
+
+/* --- ops ------------------------------------------------------------------------------------- */
+
+/* The innermost C function on the stack that cannot be yielded across, by name. */
+static const char *blocking_function(lua_State *L, char *buf, size_t size)
+{
+    lua_Debug ar;
+    for (int level = 1; lua_getstack(L, level, &ar); level++) {
+        lua_getinfo(L, "Sn", &ar);
+        if (strcmp(ar.what, "C") == 0 && ar.name && strcmp(ar.name, "?") != 0) {
+            snprintf(buf, size, "%s", ar.name);
+            return buf;
+        }
+    }
+    return "a C function";
+}
+
+void tt_op_check(lua_State *L, const char *what)
+{
+    struct tt_worker *w = tt_worker_of(L);
+    char name[64];
+    if (w->in->init_vu)
+        luaL_error(L,
+                   "%s is not allowed in init (the top level of the script); call it from setup "
+                   "or from a scenario function",
+                   what);
+    if (w->in->closing)
+        luaL_error(L, "%s cannot wait in a __close handler of a coroutine that is being closed",
+                   what);
+    lua_State *blocked = lua_isyieldable(L) ? NULL : L;
+    for (struct tt__co_link *c = w->in->co_chain; c && !blocked; c = c->prev)
+        if (!lua_isyieldable(c->outer))
+            blocked = c->outer;
+    if (blocked)
+        luaL_error(L, "%s cannot wait inside a callback of %s", what,
+                   blocking_function(blocked, name, sizeof name));
+    if (!w->current)
+        luaL_error(L, "%s cannot wait here", what);
+}
+
+int tt_op_suspend(lua_State *L, struct tt_op *op, lua_KFunction k)
+{
+    struct tt_worker *w = tt_worker_of(L);
+    TT_ASSERT(w->current && !w->current->op);
+    if (op->finished)
+        return k(L, LUA_YIELD, (lua_KContext)op);
+    op->fiber = w->current;
+    w->current->op = op;
+    w->suspending = true;
+    return lua_yieldk(L, 0, (lua_KContext)op, k);
+}
+
+void tt_op_finish(struct tt_op *op)
+{
+    TT_ASSERT(!op->finished);
+    op->finished = true;
+    if (op->fiber && op->fiber != op->fiber->vu->w->current)
+        tt_loop_ready(op->fiber->vu->w->loop, &op->fiber->ready);
+}
