@@ -1,0 +1,409 @@
+/* SPDX-License-Identifier: MIT */
+/* The life of a call: look-up, exchange, next address or redirect, samples, end.
+ *
+ * Redirects are followed here, not by libcurl: each hop has its own stamps, samples and tags, and
+ * the rules are those of k6's client: 301, 302 and 303 turn anything but HEAD into a GET without
+ * body, 307 and 308 repeat the request; credentials go to the same host and its subdomains only.
+ * One deadline covers all of it. */
+#include "proto/http/call.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "base/str.h"
+#include "vu/fiber.h"
+#include <stdio.h>
+#include <string.h>
+
+#define DIAL_TIMEOUT_NS (30 * TT_NS_PER_S)
+enum { URL_MAX = 1024 * 1024 };
+
+static void begin_hop(struct tt_http_call *c);
+
+/* What an exchange brings back, as if nothing had come. */
+static void reset_results(struct tt_http_exchange *x)
+{
+    tt_buf_clear(&x->head);
+    tt_buf_clear(&x->body);
+    x->at = (struct tt_http_stamps){0};
+    x->error.code = 0;
+    x->redirect = x->tls_version = x->tls_cipher = NULL;
+    x->remote_ip[0] = '\0';
+    x->remote_port = 0;
+    x->sent_bytes = x->received_bytes = 0;
+    x->sets_cookies = false;
+}
+
+/* --- failed requests in the log: identical ones are counted, one line a second -----------------
+ */
+
+static void log_folded(struct tt_http_engine *e, const char *what, const char *detail,
+                       const struct tt_http_call *c)
+{
+    uint64_t now = tt_now_ns(), key = tt_hash_bytes(detail, strlen(detail), 0);
+    struct tt_http_fold *f = &e->folds[key % TT_HTTP_FOLDS];
+    if (f->key == key && now - f->last_ns < TT_NS_PER_S) {
+        f->times++;
+        return;
+    }
+    char more[48] = "", fields[1024];
+    if (f->key == key && f->times)
+        snprintf(more, sizeof more, " (and %llu more of these)", (unsigned long long)f->times);
+    struct tt_buf clean;
+    tt_buf_init(&clean, URL_MAX);
+    tt_http_url_clean(&c->parsed, &clean);
+    snprintf(fields, sizeof fields, "source=http method=%s url=%.900s", c->method,
+             clean.data ? clean.data : "");
+    tt_buf_fini(&clean);
+    tt_log_fields(TT_LOG_WARN, fields, "%s: %s%s", what, detail, more);
+    *f = (struct tt_http_fold){key, now, 0};
+}
+
+/* --- the end of a call -------------------------------------------------------------------------
+ */
+
+static void finish(struct tt_http_call *c)
+{
+    c->active = false;
+    tt_timer_stop(c->engine->w->loop, &c->timer);
+    if (c->x.error.code && !c->throws)
+        log_folded(c->engine, "request failed", c->x.error.text, c);
+    tt_op_finish(&c->op);
+}
+
+static void emit(struct tt_http_call *c)
+{
+    const struct tt_http_sample s = {c->vu,  c->tags, c->method, &c->parsed,
+                                     c->url, &c->x,   &c->status};
+    tt_http_sample_emit(&c->engine->tags, &s);
+}
+
+/* The hop is over, well or not: what it left in c->x counts. */
+static void settle_hop(struct tt_http_call *c)
+{
+    struct tt_http_exchange *x = &c->x;
+    c->status = (struct tt_http_status){0};
+    if (!x->error.code && !tt_http_headers_status(x->head.data, x->head.len, &c->status))
+        tt_http_error_set(&x->error, TT_HTTP_E_OTHER, "malformed HTTP response");
+    c->vu->data_sent += (double)x->sent_bytes;
+    c->vu->data_received += (double)x->received_bytes;
+    if (x->sets_cookies)
+        c->hv->has_cookies = true;
+    emit(c);
+}
+
+static void fail_hop(struct tt_http_call *c, int code, const char *text)
+{
+    tt_http_error_set(&c->x.error, code, text);
+    if (!c->x.at.end)
+        c->x.at.end = tt_now_ns();
+    settle_hop(c);
+    finish(c);
+}
+
+/* --- redirects ---------------------------------------------------------------------------------
+ */
+
+static bool name_is(const char *line, const char *name)
+{
+    size_t n = strlen(name);
+    return tt_strnieq(line, name, n) && (line[n] == ':' || line[n] == ';');
+}
+
+static bool follows(const char *line, bool trusted, bool same_authority, bool with_body)
+{
+    static const char *const secrets[] = {"Authorization", "Www-Authenticate", "Cookie", "Cookie2"};
+    static const char *const of_body[] = {"Content-Type", "Content-Encoding", "Content-Language",
+                                          "Content-Location"};
+    for (size_t i = 0; i < 4; i++)
+        if ((!trusted && name_is(line, secrets[i])) || (!with_body && name_is(line, of_body[i])))
+            return false;
+    return same_authority || !name_is(line, "Host");
+}
+
+static void filter_lines(struct tt_http_call *c, bool trusted, bool same_authority)
+{
+    tt_buf_clear(&c->spare_lines);
+    size_t n = 0;
+    const char *p = c->lines.data, *end = p ? p + c->lines.len : p;
+    for (; p < end; p += strlen(p) + 1)
+        if (follows(p, trusted, same_authority, c->body != NULL)) {
+            tt_buf_append(&c->spare_lines, p, strlen(p) + 1);
+            n++;
+        }
+    struct tt_buf old = c->lines;
+    c->lines = c->spare_lines;
+    c->spare_lines = old;
+    c->n_lines = n;
+}
+
+static void add_referer(struct tt_http_call *c, const struct tt_http_url *to)
+{
+    if (tt_http_call_has_header(c, "Referer") || (c->parsed.https && !to->https))
+        return;
+    tt_buf_clear(&c->wire);
+    if (tt_http_url_wire(&c->parsed, &c->wire))
+        tt_http_call_header(c, "Referer", 7, c->wire.data, c->wire.len);
+}
+
+static bool is_redirect(const struct tt_http_call *c)
+{
+    int s = c->status.code;
+    return c->x.redirect && (s == 301 || s == 302 || s == 303 || s == 307 || s == 308);
+}
+
+static void follow(struct tt_http_call *c)
+{
+    struct tt_buf *text = &c->hop_url[c->hop % 2];
+    struct tt_http_url to, first = {0};
+    const char *why = "";
+    tt_buf_clear(text);
+    if (!tt_buf_puts(text, c->x.redirect) || !tt_http_url_parse(text->data, text->len, &to, &why)) {
+        char message[128];
+        snprintf(message, sizeof message, "bad Location in the redirect: %s", why);
+        tt_http_error_set(&c->x.error, TT_HTTP_E_BAD_URL, message);
+        c->status.code = 0;
+        finish(c);
+        return;
+    }
+    first.host = (struct tt_slice){c->first_host, strlen(c->first_host)};
+    bool same_authority = to.authority.n == c->parsed.authority.n &&
+                          tt_strnieq(to.authority.p, c->parsed.authority.p, to.authority.n);
+    if (c->status.code <= 303 && strcmp(c->method, "HEAD") != 0) {
+        c->method = "GET";
+        c->body = NULL;
+        c->body_len = 0;
+    }
+    filter_lines(c, tt_http_url_trusts(&first, &to), same_authority);
+    add_referer(c, &to);
+    c->parsed = to;
+    c->url = (struct tt_slice){text->data, text->len};
+    c->redirects--;
+    c->hop++;
+    begin_hop(c);
+}
+
+static void use_address(struct tt_http_call *c)
+{
+    uint16_t port;
+    tt_address_text(&c->addrs[c->next_addr++], c->x.connect_to, sizeof c->x.connect_to, &port);
+}
+
+static void on_exchange(struct tt_http_exchange *x)
+{
+    struct tt_http_call *c = (struct tt_http_call *)((char *)x - offsetof(struct tt_http_call, x));
+    bool no_connection = x->error.code >= TT_HTTP_E_DIAL && x->error.code <= TT_HTTP_E_DIAL_ERRNO;
+    if (no_connection && c->next_addr < c->n_addrs) {
+        const uint64_t begin = x->at.begin, looked_up = x->at.looked_up;
+        reset_results(x);
+        x->at.begin = begin;
+        x->at.looked_up = looked_up;
+        use_address(c);
+        c->engine->transport->start(c->engine->carrier, c->hv->session, x);
+        return;
+    }
+    settle_hop(c);
+    if (x->error.code || !is_redirect(c)) {
+        finish(c);
+    } else if (c->redirects > 0) {
+        follow(c);
+    } else {
+        if (c->redirects_default)
+            log_folded(c->engine, "stopped following redirects", "the limit is max_redirects", c);
+        finish(c);
+    }
+}
+
+/* --- a hop -------------------------------------------------------------------------------------
+ */
+
+static void exchange(struct tt_http_call *c)
+{
+    struct tt_http_exchange *x = &c->x;
+    x->at.looked_up = tt_now_ns();
+    x->method = c->method;
+    x->https = c->parsed.https;
+    x->headers = c->lines.data;
+    x->n_headers = c->n_lines;
+    x->upload = c->body;
+    x->upload_len = c->body_len;
+    x->has_content_type = tt_http_call_has_header(c, "Content-Type");
+    x->accepts_encoding = tt_http_call_has_header(c, "Accept-Encoding");
+    x->keep = c->keep_body ? TT_HTTP_KEEP_BODY : TT_HTTP_DISCARD_BODY;
+    c->engine->transport->start(c->engine->carrier, c->hv->session, x);
+}
+
+static void on_looked_up(struct tt_lookup *l)
+{
+    struct tt_http_call *c =
+        (struct tt_http_call *)((char *)l - offsetof(struct tt_http_call, lookup));
+    c->looking_up = false;
+    if (l->error || l->n == 0) {
+        char text[160];
+        snprintf(text, sizeof text, "lookup: %s", l->error ? l->error : "no such host");
+        c->x.at.looked_up = tt_now_ns();
+        fail_hop(c, l->error_code ? l->error_code : TT_HTTP_E_NO_HOST, text);
+        return;
+    }
+    c->n_addrs = l->n < TT_HTTP_ADDRESSES_MAX ? l->n : TT_HTTP_ADDRESSES_MAX;
+    memcpy(c->addrs, l->addrs, c->n_addrs * sizeof *l->addrs);
+    use_address(c);
+    exchange(c);
+}
+
+/* An address that needs no look-up and no override. */
+static bool is_literal(const struct tt_http_engine *e, const struct tt_http_url *u)
+{
+    if (e->opt && e->opt->hosts)
+        return false;
+    if (memchr(u->host.p, ':', u->host.n))
+        return true;
+    for (size_t i = 0; i < u->host.n; i++)
+        if ((u->host.p[i] < '0' || u->host.p[i] > '9') && u->host.p[i] != '.')
+            return false;
+    return true;
+}
+
+/* x.url: the URL as it goes on the wire. */
+static bool set_wire_url(struct tt_http_call *c)
+{
+    c->x.url = c->url.p;
+    if (tt_http_url_plain(&c->parsed, c->url.p, c->url.n))
+        return true;
+    tt_buf_clear(&c->wire);
+    if (c->parsed.has_userinfo && !tt_http_call_has_header(c, "Authorization")) {
+        if (!tt_http_url_basic_auth(&c->parsed, &c->wire) ||
+            !tt_http_call_header(c, "Authorization", 13, c->wire.data, c->wire.len))
+            return false;
+        tt_buf_clear(&c->wire);
+    }
+    bool ok = tt_http_url_wire(&c->parsed, &c->wire);
+    c->x.url = c->wire.data;
+    return ok;
+}
+
+static void arm(struct tt_http_call *c)
+{
+    uint64_t due = c->deadline_ns < c->dial_deadline_ns ? c->deadline_ns : c->dial_deadline_ns;
+    tt_timer_start(c->engine->w->loop, &c->timer, due);
+}
+
+static void begin_hop(struct tt_http_call *c)
+{
+    struct tt_http_exchange *x = &c->x;
+    char host[256];
+    uint64_t now = tt_now_ns();
+    reset_results(x);
+    x->at.begin = now;
+    x->connect_to[0] = '\0';
+    c->n_addrs = c->next_addr = 0;
+    c->dial_deadline_ns = now + DIAL_TIMEOUT_NS;
+    arm(c);
+    if (!set_wire_url(c) || c->parsed.host.n >= sizeof host) {
+        fail_hop(c, TT_HTTP_E_BAD_URL, "invalid URL: too long");
+        return;
+    }
+    if (is_literal(c->engine, &c->parsed)) {
+        exchange(c);
+        return;
+    }
+    memcpy(host, c->parsed.host.p, c->parsed.host.n);
+    host[c->parsed.host.n] = '\0';
+    c->looking_up = true;
+    tt_resolve(c->engine->resolver, &c->lookup, host, c->parsed.port);
+}
+
+/* Stops what is under way; c->x then tells what had happened. */
+static void stop(struct tt_http_call *c)
+{
+    if (c->looking_up)
+        tt_resolve_cancel(c->engine->resolver, &c->lookup);
+    else
+        c->engine->transport->cancel(c->engine->carrier, &c->x);
+    c->looking_up = false;
+}
+
+static void on_timer(struct tt_timer *t)
+{
+    struct tt_http_call *c =
+        (struct tt_http_call *)((char *)t - offsetof(struct tt_http_call, timer));
+    uint64_t now = tt_loop_now(c->engine->w->loop);
+    if (now >= c->deadline_ns) {
+        stop(c);
+        fail_hop(c, TT_HTTP_E_TIMEOUT, "request timeout");
+        return;
+    }
+    if (now < c->dial_deadline_ns) { /* a later hop has its own time to connect */
+        arm(c);
+    } else if (c->looking_up || c->engine->transport->dialled(c->engine->carrier, &c->x)) {
+        c->dial_deadline_ns = TT_NEVER;
+        arm(c);
+    } else {
+        stop(c);
+        fail_hop(c, TT_HTTP_E_DIAL_TIMEOUT, "dial: i/o timeout");
+    }
+}
+
+void tt_http_call_start(struct tt_http_call *c)
+{
+    TT_ASSERT(c->engine->idle == c && !c->active);
+    c->engine->idle = c->next;
+    c->next = NULL;
+    c->active = true;
+    c->x.done = on_exchange;
+    c->lookup.done = on_looked_up;
+    size_t n = c->parsed.host.n < sizeof c->first_host ? c->parsed.host.n : 0;
+    memcpy(c->first_host, c->parsed.host.p, n);
+    c->first_host[n] = '\0';
+    uint64_t now = tt_loop_now(c->engine->w->loop);
+    c->deadline_ns = c->timeout_ns < TT_NEVER - now ? now + c->timeout_ns : TT_NEVER;
+    tt_timer_init(&c->timer, on_timer);
+    begin_hop(c);
+}
+
+void tt_http_call_cancel(struct tt_http_call *c)
+{
+    if (c->active) {
+        c->active = false;
+        tt_timer_stop(c->engine->w->loop, &c->timer);
+        stop(c);
+    }
+    tt_http_call_put(c);
+}
+
+/* --- filling in --------------------------------------------------------------------------------
+ */
+
+static bool breaks_line(const char *p, size_t n)
+{
+    return memchr(p, '\r', n) || memchr(p, '\n', n) || memchr(p, '\0', n);
+}
+
+bool tt_http_call_header(struct tt_http_call *c, const char *name, size_t name_len,
+                         const char *value, size_t value_len)
+{
+    if (name_len == 0 || breaks_line(name, name_len) || breaks_line(value, value_len) ||
+        memchr(name, ':', name_len) || memchr(name, ';', name_len) || memchr(name, ' ', name_len))
+        return false;
+    struct tt_buf *b = &c->lines;
+    if (!tt_buf_reserve(b, name_len + value_len + 3))
+        return false;
+    tt_buf_append(b, name, name_len);
+    if (value_len) {
+        tt_buf_append(b, ": ", 2);
+        tt_buf_append(b, value, value_len);
+    } else {
+        tt_buf_putc(b, ';');
+    }
+    tt_buf_append(b, "", 1);
+    c->n_lines++;
+    return true;
+}
+
+bool tt_http_call_has_header(const struct tt_http_call *c, const char *name)
+{
+    const char *p = c->lines.data, *end = p ? p + c->lines.len : p;
+    for (; p < end; p += strlen(p) + 1)
+        if (name_is(p, name))
+            return true;
+    return false;
+}

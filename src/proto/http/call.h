@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+/* The HTTP engine of a worker: a call is what a script asked for, up to its last response, over
+ * redirects; each hop leaves k6's samples. Worker thread only.
+ *
+ * The binding takes a call, fills in the request, starts it and suspends the fiber on call->op;
+ * texts it points to stay on the waiting coroutine's stack. When the op is finished the binding
+ * reads the results and puts the call back; when the fiber is killed the op's cancel does. */
+#pragma once
+#include "net/resolve.h"
+#include "proto/http/samples.h"
+#include "proto/http/transport.h"
+#include "vu/op.h"
+
+enum { TT_HTTP_ADDRESSES_MAX = 4 };
+
+/* Per VU, kept by the module. */
+struct tt_http_vu {
+    struct tt_http_session *session; /* NULL until the first request */
+    bool has_cookies;
+};
+
+struct tt_http_call {
+    struct tt_op op;
+    struct tt_http_engine *engine;
+    struct tt_http_call *next; /* in the pool */
+
+    /* The request; set between tt_http_call_get and tt_http_call_start. */
+    struct tt_vu *vu;
+    struct tt_http_vu *hv;
+    const char *method;
+    struct tt_slice url; /* NUL-terminated */
+    struct tt_http_url parsed;
+    const struct tt_tags *tags; /* the fiber's with params.tags */
+    struct tt_buf lines;        /* headers, as tt_http_call_header adds them */
+    size_t n_lines;
+    const char *body; /* NULL: none */
+    size_t body_len;
+    uint64_t timeout_ns;
+    int64_t redirects;      /* how many may be followed */
+    bool redirects_default; /* nobody asked for that limit: say when it is reached */
+    bool keep_body, throws;
+
+    /* The result, of the last hop: x.head, x.body, x.error, ...; url, method are those of it too */
+    struct tt_http_exchange x;
+    struct tt_http_status status; /* code 0 on error */
+
+    /* The engine's own. */
+    struct tt_lookup lookup;
+    struct tt_timer timer;
+    uint64_t deadline_ns, dial_deadline_ns;
+    bool looking_up, active;
+    struct tt_address addrs[TT_HTTP_ADDRESSES_MAX];
+    size_t n_addrs, next_addr;
+    char first_host[256];
+    struct tt_buf wire, hop_url[2], spare_lines;
+    unsigned hop;
+};
+
+struct tt_http_fold {
+    uint64_t key, last_ns, times;
+};
+enum { TT_HTTP_FOLDS = 16 };
+
+struct tt_http_engine {
+    struct tt_worker *w;
+    const struct tt_options *opt;
+    const struct tt_http_transport *transport;
+    void *carrier; /* the transport's, made at the first request */
+    struct tt_resolver *resolver;
+    struct tt_http_call *idle;
+    const struct tt_op_class *op_class;
+    struct tt_http_tag_cache tags;
+    struct tt_http_fold folds[TT_HTTP_FOLDS];
+};
+
+void tt_http_engine_init(struct tt_http_engine *e, struct tt_worker *w,
+                         const struct tt_http_transport *transport);
+void tt_http_engine_fini(struct tt_http_engine *e); /* every VU's is gone */
+void tt_http_vu_fini(struct tt_http_engine *e, struct tt_http_vu *hv);
+void tt_http_vu_iteration_begin(struct tt_http_engine *e, struct tt_http_vu *hv);
+void tt_http_vu_iteration_end(struct tt_http_engine *e, struct tt_http_vu *hv);
+
+/* A call that stays in the pool until it is started, so that a binding that raises while it fills
+ * it in leaves nothing behind. Its request is reset. False when the transport does not open. */
+struct tt_http_call *tt_http_call_get(struct tt_http_engine *e, struct tt_vu *vu,
+                                      struct tt_http_vu *hv, struct tt_err *err);
+/* Adds a header line. False when name or value has characters that would break the request. */
+bool tt_http_call_header(struct tt_http_call *c, const char *name, size_t name_len,
+                         const char *value, size_t value_len);
+bool tt_http_call_has_header(const struct tt_http_call *c, const char *name);
+/* parsed must hold url. Finishes op when the last response is there; that may be before it returns.
+ */
+void tt_http_call_start(struct tt_http_call *c);
+void tt_http_call_cancel(struct tt_http_call *c); /* also when it has finished: puts it back */
+void tt_http_call_put(struct tt_http_call *c);    /* back to the pool; c->x is gone */

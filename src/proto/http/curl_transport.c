@@ -1,0 +1,474 @@
+/* SPDX-License-Identifier: MIT */
+/* HTTP on libcurl. Worker thread.
+ *
+ * A VU's session is a CURLSH: its own connections, TLS sessions and cookies. Easy handles (5 KB
+ * each) are pooled per worker and go from share to share; an idle one is in no share, because a
+ * share with a handle in it cannot be freed. Options are set when they differ from what the handle
+ * has; setting all of them for each request costs 1 us.
+ *
+ * libcurl is told what k6's client sends: no Accept, no Expect, no Content-Type of its own, paths
+ * as written. Redirects, time-outs and name look-ups are the engine's. COOKIEFILE "" switches the
+ * cookie engine on; once per handle, each further time leaks. */
+#include "base/clock.h"
+#include "base/memory.h"
+#include "base/str.h"
+#include "net/curl_loop.h"
+#include "proto/http/headers.h"
+#include "proto/http/transport.h"
+#include <openssl/ssl.h>
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    OWN_HEADERS = 4,             /* lines that we add to switch libcurl's off */
+    SMALL_BODY = 60 * 1024,      /* below, libcurl sends head and body in one write */
+    MAX_IDLE_SECONDS = 24 * 3600 /* libcurl's 118 s would reconnect VUs that sleep longer */
+};
+
+struct carrier {
+    struct tt_transfer transfer;
+    struct transport *owner;
+    struct tt_http_exchange *x; /* NULL: idle */
+    struct carrier *next;       /* in the pool */
+    struct curl_slist *lines;   /* cap of them; the header list lives here */
+    size_t cap;
+    size_t fed; /* bytes of a big body given to libcurl */
+    char connect_to_text[72];
+    struct curl_slist connect_to;
+    bool has_connect_to, has_custom_method, decodes;
+    enum { SHAPE_GET, SHAPE_HEAD, SHAPE_POST } shape;
+    char error[CURL_ERROR_SIZE];
+};
+
+struct transport {
+    struct tt_curl *curl;
+    const struct tt_options *opt;
+    struct carrier *idle;
+};
+
+static CURLSH *share_of(struct tt_http_session *s)
+{
+    return (CURLSH *)s;
+}
+
+/* --- callbacks ------------------------------------------------------------------------------- */
+
+static void note_tls(struct carrier *c)
+{
+    struct curl_tlssessioninfo *info = NULL;
+    if (curl_easy_getinfo(c->transfer.easy, CURLINFO_TLS_SSL_PTR, &info) != CURLE_OK || !info ||
+        !info->internals)
+        return;
+    const SSL *ssl = info->internals;
+    switch (SSL_version(ssl)) {
+    case TLS1_VERSION:
+        c->x->tls_version = "tls1.0";
+        break;
+    case TLS1_1_VERSION:
+        c->x->tls_version = "tls1.1";
+        break;
+    case TLS1_2_VERSION:
+        c->x->tls_version = "tls1.2";
+        break;
+    default:
+        c->x->tls_version = "tls1.3";
+    }
+    const SSL_CIPHER *cipher = SSL_get_current_cipher(ssl);
+    c->x->tls_cipher = cipher ? SSL_CIPHER_standard_name(cipher) : NULL;
+}
+
+static size_t on_header(char *p, size_t size, size_t n, void *arg)
+{
+    struct carrier *c = arg;
+    struct tt_http_exchange *x = c->x;
+    n *= size;
+    if (!x->at.first_byte) {
+        x->at.first_byte = tt_now_ns();
+        if (x->https)
+            note_tls(c);
+    }
+    if (n > 11 && (p[0] | 0x20) == 's' && tt_strnieq(p, "set-cookie:", 11))
+        x->sets_cookies = true;
+    return tt_http_headers_add(&x->head, p, n) ? n : 0;
+}
+
+static size_t on_body(char *p, size_t size, size_t n, void *arg)
+{
+    struct carrier *c = arg;
+    n *= size;
+    if (c->x->keep == TT_HTTP_DISCARD_BODY)
+        return n;
+    return tt_buf_append(&c->x->body, p, n) ? n : 0;
+}
+
+static size_t on_read(char *p, size_t size, size_t n, void *arg)
+{
+    struct carrier *c = arg;
+    struct tt_http_exchange *x = c->x;
+    size_t left = x->upload_len - c->fed;
+    n *= size;
+    if (n > left)
+        n = left;
+    memcpy(p, x->upload + c->fed, n);
+    c->fed += n;
+    x->at.sent = tt_now_ns();
+    return n;
+}
+
+static int on_seek(void *arg, curl_off_t offset, int origin)
+{
+    struct carrier *c = arg;
+    if (origin != SEEK_SET || offset < 0 || (size_t)offset > c->x->upload_len)
+        return CURL_SEEKFUNC_FAIL;
+    c->fed = (size_t)offset;
+    return CURL_SEEKFUNC_OK;
+}
+
+/* --- carriers -------------------------------------------------------------------------------- */
+
+static void on_transfer_done(struct tt_transfer *t, CURLcode result);
+
+static void set_tls(CURL *easy, const struct tt_options *opt)
+{
+    /* The default CAPATH switches libcurl's cache of parsed certificates off: 20 ms a connection */
+    curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+    if (opt && opt->ca_file && *opt->ca_file)
+        curl_easy_setopt(easy, CURLOPT_CAINFO, opt->ca_file);
+    if (opt && opt->insecure_skip_tls_verify) {
+        curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
+        curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
+    }
+}
+
+static struct carrier *carrier_new(struct transport *t)
+{
+    struct carrier *c = tt_xcalloc(1, sizeof *c);
+    const struct tt_options *opt = t->opt;
+    c->owner = t;
+    c->transfer.done = on_transfer_done;
+    CURL *easy = tt_curl_easy_new(t->curl, &c->transfer);
+    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, c->error);
+    curl_easy_setopt(easy, CURLOPT_PROXY, "");
+    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
+    curl_easy_setopt(easy, CURLOPT_COOKIEFILE, "");
+    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
+    curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, (long)MAX_IDLE_SECONDS);
+    curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+    curl_easy_setopt(easy, CURLOPT_HEADERDATA, c);
+    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+    curl_easy_setopt(easy, CURLOPT_WRITEDATA, c);
+    curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_read);
+    curl_easy_setopt(easy, CURLOPT_READDATA, c);
+    curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, on_seek);
+    curl_easy_setopt(easy, CURLOPT_SEEKDATA, c);
+    if (opt && opt->user_agent && *opt->user_agent)
+        curl_easy_setopt(easy, CURLOPT_USERAGENT, opt->user_agent);
+    if (opt && opt->no_connection_reuse) {
+        curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
+        curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
+    }
+    set_tls(easy, opt);
+    return c;
+}
+
+static void carrier_free(struct carrier *c)
+{
+    curl_easy_cleanup(c->transfer.easy);
+    tt_free(c->lines);
+    tt_free(c);
+}
+
+static struct carrier *carrier_get(struct transport *t)
+{
+    struct carrier *c = t->idle;
+    if (!c)
+        return carrier_new(t);
+    t->idle = c->next;
+    return c;
+}
+
+static void carrier_put(struct carrier *c)
+{
+    curl_easy_setopt(c->transfer.easy, CURLOPT_SHARE, NULL);
+    c->x = NULL;
+    c->next = c->owner->idle;
+    c->owner->idle = c;
+}
+
+/* --- one exchange ---------------------------------------------------------------------------- */
+
+static void set_headers(struct carrier *c, const struct tt_http_exchange *x)
+{
+    CURL *easy = c->transfer.easy;
+    size_t need = x->n_headers + OWN_HEADERS, n = 0;
+    if (need > c->cap) {
+        c->cap = need < 8 ? 8 : need;
+        c->lines = tt_xreallocarray(c->lines, c->cap, sizeof *c->lines);
+        curl_easy_setopt(easy, CURLOPT_HTTPHEADER, c->lines);
+    }
+    const char *p = x->headers;
+    for (; n < x->n_headers; n++) {
+        c->lines[n].data = (char *)(uintptr_t)p;
+        p += strlen(p) + 1;
+    }
+    static char no_accept[] = "Accept:", no_expect[] = "Expect:", no_type[] = "Content-Type:",
+                closes[] = "Connection: close";
+    c->lines[n++].data = no_accept;
+    if (c->shape == SHAPE_POST) {
+        c->lines[n++].data = no_expect;
+        if (!x->has_content_type)
+            c->lines[n++].data = no_type;
+    }
+    if (c->owner->opt && c->owner->opt->no_connection_reuse)
+        c->lines[n++].data = closes;
+    for (size_t i = 0; i < n; i++)
+        c->lines[i].next = i + 1 < n ? &c->lines[i + 1] : NULL;
+}
+
+/* libcurl has three shapes of a request; any other method is one of them under another name. */
+static void set_method(struct carrier *c, const struct tt_http_exchange *x)
+{
+    CURL *easy = c->transfer.easy;
+    const char *m = x->method;
+    bool get = strcmp(m, "GET") == 0, head = strcmp(m, "HEAD") == 0, post = strcmp(m, "POST") == 0;
+    int shape = SHAPE_GET;
+    if (head)
+        shape = SHAPE_HEAD;
+    else if (x->upload || post || strcmp(m, "PUT") == 0 || strcmp(m, "PATCH") == 0)
+        shape = SHAPE_POST; /* without a body these say Content-Length: 0 */
+    if (shape == SHAPE_GET && c->shape != SHAPE_GET)
+        curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
+    else if (shape == SHAPE_HEAD && c->shape != SHAPE_HEAD)
+        curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
+    else if (shape == SHAPE_POST)
+        curl_easy_setopt(easy, CURLOPT_POST, 1L);
+    c->shape = shape;
+    bool custom = !head && !(shape == SHAPE_GET && get) && !(shape == SHAPE_POST && post);
+    if (custom || c->has_custom_method)
+        curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, custom ? m : NULL);
+    c->has_custom_method = custom;
+}
+
+static void set_body(struct carrier *c, const struct tt_http_exchange *x)
+{
+    CURL *easy = c->transfer.easy;
+    if (c->shape != SHAPE_POST)
+        return;
+    c->fed = 0;
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)x->upload_len);
+    const char *small = x->upload_len < SMALL_BODY ? (x->upload ? x->upload : "") : NULL;
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDS, small); /* NULL: on_read is asked */
+}
+
+static void set_connect_to(struct carrier *c, const struct tt_http_exchange *x)
+{
+    bool wanted = x->connect_to[0] != '\0';
+    if (!wanted && !c->has_connect_to)
+        return;
+    snprintf(c->connect_to_text, sizeof c->connect_to_text, "::%s", x->connect_to); /* any:any */
+    c->connect_to = (struct curl_slist){.data = c->connect_to_text};
+    if (wanted != c->has_connect_to)
+        curl_easy_setopt(c->transfer.easy, CURLOPT_CONNECT_TO, wanted ? &c->connect_to : NULL);
+    c->has_connect_to = wanted;
+}
+
+static void curl_start(void *self, struct tt_http_session *s, struct tt_http_exchange *x)
+{
+    struct transport *t = self;
+    struct carrier *c = carrier_get(t);
+    CURL *easy = c->transfer.easy;
+    c->x = x;
+    x->carrier = c;
+    c->error[0] = '\0';
+    curl_easy_setopt(easy, CURLOPT_SHARE, share_of(s));
+    curl_easy_setopt(easy, CURLOPT_URL, x->url);
+    set_method(c, x);
+    set_headers(c, x);
+    set_body(c, x);
+    set_connect_to(c, x);
+    if (x->accepts_encoding != c->decodes) {
+        curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, x->accepts_encoding ? "" : NULL);
+        c->decodes = x->accepts_encoding;
+    }
+    tt_curl_start(t->curl, &c->transfer);
+}
+
+static uint64_t micros_between(CURL *easy, CURLINFO from, CURLINFO to)
+{
+    curl_off_t a = 0, b = 0;
+    curl_easy_getinfo(easy, from, &a);
+    curl_easy_getinfo(easy, to, &b);
+    return b > a ? (uint64_t)(b - a) * TT_NS_PER_US : 0;
+}
+
+static void take_connection(const struct carrier *c, struct tt_http_exchange *x)
+{
+    CURL *easy = c->transfer.easy;
+    long connects = 0, port = 0;
+    const char *ip = NULL;
+    curl_easy_getinfo(easy, CURLINFO_NUM_CONNECTS, &connects);
+    if (connects > 0 && c->transfer.prereq_ns) {
+        x->at.connect_ns =
+            micros_between(easy, CURLINFO_NAMELOOKUP_TIME_T, CURLINFO_CONNECT_TIME_T);
+        if (x->https)
+            x->at.tls_ns =
+                micros_between(easy, CURLINFO_CONNECT_TIME_T, CURLINFO_APPCONNECT_TIME_T);
+    }
+    curl_easy_getinfo(easy, CURLINFO_PRIMARY_IP, &ip);
+    curl_easy_getinfo(easy, CURLINFO_PRIMARY_PORT, &port);
+    size_t n = ip ? strlen(ip) : 0;
+    if (n && n < sizeof x->remote_ip) {
+        memcpy(x->remote_ip, ip, n + 1);
+        x->remote_port = (uint16_t)port;
+    }
+}
+
+static void take_bytes(const struct carrier *c, struct tt_http_exchange *x)
+{
+    CURL *easy = c->transfer.easy;
+    long request = 0, head = 0;
+    curl_off_t body = 0, upload = 0;
+    curl_easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &request);
+    curl_easy_getinfo(easy, CURLINFO_HEADER_SIZE, &head);
+    curl_easy_getinfo(easy, CURLINFO_SIZE_DOWNLOAD_T, &body);
+    if (x->upload_len >= SMALL_BODY) /* a small body is in the request's size */
+        curl_easy_getinfo(easy, CURLINFO_SIZE_UPLOAD_T, &upload);
+    x->sent_bytes = (uint64_t)request + (uint64_t)upload;
+    x->received_bytes = (uint64_t)head + (uint64_t)body;
+}
+
+static void take_measures(const struct carrier *c, struct tt_http_exchange *x)
+{
+    x->at.end = tt_now_ns();
+    x->at.ready = c->transfer.prereq_ns;
+    if (c->transfer.sent_ns > x->at.sent) /* a big body stamps its last piece itself */
+        x->at.sent = c->transfer.sent_ns;
+    take_connection(c, x);
+    take_bytes(c, x);
+}
+
+static void on_transfer_done(struct tt_transfer *t, CURLcode result)
+{
+    struct carrier *c = (struct carrier *)((char *)t - offsetof(struct carrier, transfer));
+    struct tt_http_exchange *x = c->x;
+    CURL *easy = t->easy;
+    take_measures(c, x);
+    if (result == CURLE_OK) {
+        char *redirect = NULL;
+        curl_easy_getinfo(easy, CURLINFO_REDIRECT_URL, &redirect);
+        x->redirect = redirect;
+    } else {
+        long err = 0, verify = 0;
+        curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &err);
+        curl_easy_getinfo(easy, CURLINFO_SSL_VERIFYRESULT, &verify);
+        tt_http_error_curl(&x->error, result, err, verify, c->error);
+    }
+    x->carrier = NULL;
+    x->done(x); /* may start x again, on another carrier */
+    carrier_put(c);
+}
+
+static void curl_cancel(void *self, struct tt_http_exchange *x)
+{
+    struct transport *t = self;
+    struct carrier *c = x->carrier;
+    if (!c)
+        return;
+    x->carrier = NULL;
+    take_measures(c, x);
+    tt_curl_cancel(t->curl, &c->transfer);
+    carrier_put(c);
+}
+
+static bool curl_dialled(void *self, const struct tt_http_exchange *x)
+{
+    (void)self;
+    const struct carrier *c = x->carrier;
+    curl_off_t connected = 0;
+    if (c)
+        curl_easy_getinfo(c->transfer.easy, CURLINFO_CONNECT_TIME_T, &connected);
+    return c && (c->transfer.prereq_ns || connected);
+}
+
+/* --- the transport --------------------------------------------------------------------------- */
+
+static void *curl_open(struct tt_loop *loop, const struct tt_options *opt, struct tt_err *err)
+{
+    struct tt_curl *curl = tt_curl_new(loop, err);
+    if (!curl)
+        return NULL;
+    struct transport *t = tt_xcalloc(1, sizeof *t);
+    t->curl = curl;
+    t->opt = opt;
+    return t;
+}
+
+static void curl_close(void *self)
+{
+    struct transport *t = self;
+    while (t->idle) {
+        struct carrier *c = t->idle;
+        t->idle = c->next;
+        carrier_free(c);
+    }
+    tt_curl_free(t->curl);
+    tt_free(t);
+}
+
+static struct tt_http_session *curl_session_new(void *self)
+{
+    (void)self;
+    CURLSH *share = curl_share_init();
+    TT_ASSERT(share); /* fails for want of memory only */
+    curl_share_setopt(share, CURLSHOPT_SHARE, CURL_LOCK_DATA_CONNECT);
+    curl_share_setopt(share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
+    curl_share_setopt(share, CURLSHOPT_SHARE, CURL_LOCK_DATA_COOKIE);
+    return (struct tt_http_session *)share;
+}
+
+static void curl_session_free(void *self, struct tt_http_session *s)
+{
+    (void)self;
+    CURLSHcode rc = curl_share_cleanup(share_of(s));
+    TT_ASSERT(rc == CURLSHE_OK);
+}
+
+/* A new share without connections, with the cookies of the old one. */
+static struct tt_http_session *curl_session_renew(void *self, struct tt_http_session *old)
+{
+    struct tt_http_session *fresh = curl_session_new(self);
+    struct carrier *c = carrier_get(self);
+    CURL *easy = c->transfer.easy;
+    struct curl_slist *cookies = NULL;
+    curl_easy_setopt(easy, CURLOPT_SHARE, share_of(old));
+    curl_easy_getinfo(easy, CURLINFO_COOKIELIST, &cookies);
+    curl_easy_setopt(easy, CURLOPT_SHARE, share_of(fresh));
+    for (const struct curl_slist *k = cookies; k; k = k->next)
+        curl_easy_setopt(easy, CURLOPT_COOKIELIST, k->data);
+    curl_slist_free_all(cookies);
+    carrier_put(c);
+    curl_session_free(self, old);
+    return fresh;
+}
+
+static void curl_session_clear_cookies(void *self, struct tt_http_session *s)
+{
+    struct carrier *c = carrier_get(self);
+    curl_easy_setopt(c->transfer.easy, CURLOPT_SHARE, share_of(s));
+    curl_easy_setopt(c->transfer.easy, CURLOPT_COOKIELIST, "ALL");
+    carrier_put(c);
+}
+
+const struct tt_http_transport tt_http_curl_transport = {
+    .name = "curl",
+    .open = curl_open,
+    .close = curl_close,
+    .session_new = curl_session_new,
+    .session_free = curl_session_free,
+    .session_renew = curl_session_renew,
+    .session_clear_cookies = curl_session_clear_cookies,
+    .start = curl_start,
+    .cancel = curl_cancel,
+    .dialled = curl_dialled,
+};

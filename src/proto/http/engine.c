@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+/* A worker's HTTP engine: the pool of calls, the transport and resolver made at the first request,
+ * and what a VU keeps. */
+#include "base/memory.h"
+#include "proto/http/call.h"
+
+enum { HEAD_MAX = 1024 * 1024, LINES_MAX = 1024 * 1024, URL_MAX = 1024 * 1024 };
+#define BODY_MAX    ((size_t)1 << 30)
+#define KEEP_MEMORY ((size_t)64 * 1024) /* a pooled call's buffers are given back above this */
+
+void tt_http_engine_init(struct tt_http_engine *e, struct tt_worker *w,
+                         const struct tt_http_transport *transport)
+{
+    *e = (struct tt_http_engine){
+        .w = w, .opt = w->plan ? &w->plan->opt : NULL, .transport = transport};
+}
+
+static void call_free(struct tt_http_call *c)
+{
+    tt_buf_fini(&c->lines);
+    tt_buf_fini(&c->spare_lines);
+    tt_buf_fini(&c->wire);
+    tt_buf_fini(&c->hop_url[0]);
+    tt_buf_fini(&c->hop_url[1]);
+    tt_buf_fini(&c->x.head);
+    tt_buf_fini(&c->x.body);
+    tt_free(c);
+}
+
+void tt_http_engine_fini(struct tt_http_engine *e)
+{
+    while (e->idle) {
+        struct tt_http_call *c = e->idle;
+        e->idle = c->next;
+        call_free(c);
+    }
+    if (e->carrier)
+        e->transport->close(e->carrier);
+    if (e->resolver)
+        tt_resolver_free(e->resolver);
+    tt_http_tag_cache_fini(&e->tags);
+}
+
+void tt_http_vu_fini(struct tt_http_engine *e, struct tt_http_vu *hv)
+{
+    if (hv->session)
+        e->transport->session_free(e->carrier, hv->session);
+    *hv = (struct tt_http_vu){0};
+}
+
+void tt_http_vu_iteration_begin(struct tt_http_engine *e, struct tt_http_vu *hv)
+{
+    if (!hv->has_cookies || (e->opt && e->opt->no_cookies_reset))
+        return;
+    e->transport->session_clear_cookies(e->carrier, hv->session);
+    hv->has_cookies = false;
+}
+
+void tt_http_vu_iteration_end(struct tt_http_engine *e, struct tt_http_vu *hv)
+{
+    if (hv->session && e->opt && e->opt->no_vu_connection_reuse)
+        hv->session = e->transport->session_renew(e->carrier, hv->session);
+}
+
+static bool engine_open(struct tt_http_engine *e, struct tt_err *err)
+{
+    e->carrier = e->transport->open(e->w->loop, e->opt, err);
+    if (!e->carrier)
+        return false;
+    e->resolver = tt_resolver_new(e->w->loop, e->opt);
+    return true;
+}
+
+static struct tt_http_call *call_new(struct tt_http_engine *e)
+{
+    struct tt_http_call *c = tt_xcalloc(1, sizeof *c);
+    c->engine = e;
+    tt_buf_init(&c->lines, LINES_MAX);
+    tt_buf_init(&c->spare_lines, LINES_MAX);
+    tt_buf_init(&c->wire, URL_MAX);
+    tt_buf_init(&c->hop_url[0], URL_MAX);
+    tt_buf_init(&c->hop_url[1], URL_MAX);
+    tt_buf_init(&c->x.head, HEAD_MAX);
+    tt_buf_init(&c->x.body, BODY_MAX);
+    return c;
+}
+
+struct tt_http_call *tt_http_call_get(struct tt_http_engine *e, struct tt_vu *vu,
+                                      struct tt_http_vu *hv, struct tt_err *err)
+{
+    if (!e->carrier && !engine_open(e, err))
+        return NULL;
+    if (!hv->session)
+        hv->session = e->transport->session_new(e->carrier);
+    if (!e->idle)
+        e->idle = call_new(e);
+    struct tt_http_call *c = e->idle;
+    tt_op_init(&c->op, e->op_class);
+    c->vu = vu;
+    c->hv = hv;
+    tt_buf_clear(&c->lines);
+    c->n_lines = 0;
+    c->body = NULL;
+    c->body_len = 0;
+    c->hop = 0;
+    return c;
+}
+
+static void give_back(struct tt_buf *b)
+{
+    if (b->cap > KEEP_MEMORY)
+        tt_buf_fini(b);
+}
+
+void tt_http_call_put(struct tt_http_call *c)
+{
+    give_back(&c->lines);
+    give_back(&c->spare_lines);
+    give_back(&c->wire);
+    give_back(&c->hop_url[0]);
+    give_back(&c->hop_url[1]);
+    give_back(&c->x.head);
+    give_back(&c->x.body);
+    c->vu = NULL;
+    c->next = c->engine->idle;
+    c->engine->idle = c;
+}

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+/* The error table. Where libcurl says less than k6's network stack does (TLS alerts, which k6 files
+ * under "not TCP"), the nearest number of k6's own table is used. */
+#include "proto/http/errors.h"
+#include <errno.h>
+#include <openssl/x509_vfy.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void tt_http_error_set(struct tt_http_error *e, int code, const char *text)
+{
+    e->code = code;
+    snprintf(e->text, sizeof e->text, "%s", text);
+}
+
+static const char *op_name(enum tt_http_op op)
+{
+    static const char *const names[] = {"dial", "read", "write", "close"};
+    return names[op];
+}
+
+static void set(struct tt_http_error *e, int code, const char *before, const char *text)
+{
+    e->code = code;
+    snprintf(e->text, sizeof e->text, "%s: %s", before, text);
+}
+
+void tt_http_error_syscall(struct tt_http_error *e, enum tt_http_op op, int err)
+{
+    if (err == ECONNRESET)
+        set(e, TT_HTTP_E_RESET, op_name(op), "connection reset by peer");
+    else if (err == EPIPE)
+        set(e, TT_HTTP_E_BROKEN_PIPE, op_name(op), "broken pipe");
+    else if (err == ETIMEDOUT && op == TT_HTTP_OP_DIAL)
+        tt_http_error_set(e, TT_HTTP_E_DIAL_TIMEOUT, "dial: i/o timeout");
+    else if (err == ETIMEDOUT)
+        tt_http_error_set(e, TT_HTTP_E_TIMEOUT, "request timeout");
+    else if (op != TT_HTTP_OP_DIAL)
+        set(e, TT_HTTP_E_TCP, op_name(op), err ? strerror(err) : "connection failed");
+    else if (err == ECONNREFUSED)
+        tt_http_error_set(e, TT_HTTP_E_REFUSED, "dial: connection refused");
+    else if (err)
+        set(e, TT_HTTP_E_DIAL_ERRNO, "dial", strerror(err));
+    else
+        tt_http_error_set(e, TT_HTTP_E_DIAL, "dial: connection failed");
+}
+
+static void set_verify(struct tt_http_error *e, long verify, const char *detail)
+{
+    switch (verify) {
+    case X509_V_OK: /* the chain was fine, so libcurl refused the name */
+        tt_http_error_set(e, TT_HTTP_E_WRONG_NAME, detail);
+        return;
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+    case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+    case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+        set(e, TT_HTTP_E_UNKNOWN_CA, "x509: certificate signed by unknown authority",
+            X509_verify_cert_error_string(verify));
+        return;
+    default:
+        set(e, TT_HTTP_E_OTHER, "x509", X509_verify_cert_error_string(verify));
+    }
+}
+
+static void set_tls(struct tt_http_error *e, long os_errno, const char *detail)
+{
+    if (strstr(detail, "wrong version number") || strstr(detail, "unknown protocol") ||
+        strstr(detail, "packet length too long"))
+        tt_http_error_set(e, TT_HTTP_E_NOT_TLS,
+                          "tls: first record does not look like a TLS handshake");
+    else if (os_errno == ECONNRESET)
+        tt_http_error_syscall(e, TT_HTTP_OP_READ, ECONNRESET);
+    else
+        set(e, TT_HTTP_E_TLS, "tls", detail);
+}
+
+/* "HTTP/2 stream 1 was not closed cleanly: PROTOCOL_ERROR (err 1)" */
+static void set_http2(struct tt_http_error *e, CURLcode rc, const char *detail)
+{
+    const char *err = strstr(detail, "(err ");
+    long h2 = err ? strtol(err + 5, NULL, 10) : -1;
+    int code = TT_HTTP_E_HTTP2;
+    if (rc == CURLE_HTTP2_STREAM && err)
+        code = h2 >= 0 && h2 <= 13 ? TT_HTTP_E_HTTP2_STREAM + 1 + (int)h2 : TT_HTTP_E_HTTP2_STREAM;
+    set(e, code, "http2", detail);
+}
+
+void tt_http_error_curl(struct tt_http_error *e, CURLcode rc, long os_errno, long verify,
+                        const char *detail)
+{
+    if (!detail || !*detail)
+        detail = curl_easy_strerror(rc);
+    switch ((int)rc) {
+    case CURLE_COULDNT_CONNECT:
+        tt_http_error_syscall(e, TT_HTTP_OP_DIAL, (int)os_errno);
+        return;
+    case CURLE_COULDNT_RESOLVE_HOST:
+        tt_http_error_set(e, TT_HTTP_E_NO_HOST, "lookup: no such host");
+        return;
+    case CURLE_OPERATION_TIMEDOUT:
+        tt_http_error_set(e, TT_HTTP_E_TIMEOUT, "request timeout");
+        return;
+    case CURLE_URL_MALFORMAT:
+    case CURLE_UNSUPPORTED_PROTOCOL:
+        set(e, TT_HTTP_E_BAD_URL, "invalid URL", detail);
+        return;
+    case CURLE_SEND_ERROR:
+        tt_http_error_syscall(e, TT_HTTP_OP_WRITE, (int)os_errno);
+        return;
+    case CURLE_RECV_ERROR:
+        tt_http_error_syscall(e, TT_HTTP_OP_READ,
+                              strstr(detail, "reset by peer") ? ECONNRESET : (int)os_errno);
+        return;
+    case CURLE_GOT_NOTHING:
+        tt_http_error_set(e, TT_HTTP_E_OTHER, "EOF");
+        return;
+    case CURLE_PARTIAL_FILE:
+        tt_http_error_set(e, TT_HTTP_E_OTHER, "unexpected EOF");
+        return;
+    case CURLE_PEER_FAILED_VERIFICATION:
+        set_verify(e, verify, detail);
+        return;
+    case CURLE_SSL_CONNECT_ERROR:
+        set_tls(e, os_errno, detail);
+        return;
+    case CURLE_HTTP2:
+    case CURLE_HTTP2_STREAM:
+        set_http2(e, rc, detail);
+        return;
+    case CURLE_BAD_CONTENT_ENCODING:
+        set(e, TT_HTTP_E_DECODE, "decompression", detail);
+        return;
+    default:
+        tt_http_error_set(e, TT_HTTP_E_OTHER, detail);
+    }
+}
+
+int tt_http_status_error_code(int status)
+{
+    return status >= 400 ? 1000 + status : 0;
+}
+
+bool tt_http_status_expected(int status)
+{
+    return status >= 200 && status <= 399;
+}

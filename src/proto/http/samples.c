@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+/* Samples and tags of a hop. */
+#include "proto/http/samples.h"
+#include "base/memory.h"
+#include "base/str.h"
+#include <stdio.h>
+#include <string.h>
+
+enum { TAGS_MAX = 10, CLEAN_URL_MAX = 64 * 1024 };
+
+void tt_http_tag_cache_fini(struct tt_http_tag_cache *c)
+{
+    for (size_t i = 0; i < TT_HTTP_TAG_ENTRIES; i++)
+        tt_free(c->entries[i].label);
+}
+
+/* A name tag that is set stands for the URL too, so that a script can keep them few. */
+static const char *name_of(struct tt_http_tag_cache *c, const struct tt_tagpool *pool,
+                           const struct tt_tags *base)
+{
+    if (c->named != base || tt_tagpool_overflow(pool)) {
+        c->name = tt_tags_get(base, "name");
+        c->named = base;
+    }
+    return c->name;
+}
+
+static const struct tt_tags *make(const struct tt_http_sample *s, const char *label)
+{
+    struct tt_tag t[TAGS_MAX];
+    char status[16], code[16];
+    size_t n = 0;
+    int error_code =
+        s->x->error.code ? s->x->error.code : tt_http_status_error_code(s->status->code);
+    snprintf(status, sizeof status, "%d", s->status->code);
+    t[n++] = (struct tt_tag){"url", label};
+    t[n++] = (struct tt_tag){"name", label};
+    t[n++] = (struct tt_tag){"method", s->method};
+    t[n++] = (struct tt_tag){"status", status};
+    t[n++] = (struct tt_tag){"expected_response",
+                             tt_http_status_expected(s->status->code) ? "true" : "false"};
+    if (s->status->code && s->status->proto)
+        t[n++] = (struct tt_tag){"proto", s->status->proto};
+    if (s->status->code && s->x->tls_version)
+        t[n++] = (struct tt_tag){"tls_version", s->x->tls_version};
+    if (s->x->error.code)
+        t[n++] = (struct tt_tag){"error", s->x->error.text};
+    if (error_code) {
+        snprintf(code, sizeof code, "%d", error_code);
+        t[n++] = (struct tt_tag){"error_code", code};
+    }
+    return tt_tags_with(s->vu->w->tags, s->base, t, n);
+}
+
+static bool fits(const struct tt_http_tag_entry *e, const struct tt_http_sample *s, uint64_t hash,
+                 struct tt_slice label)
+{
+    return e->tags && e->hash == hash && e->base == s->base && e->status == s->status->code &&
+           e->label_len == label.n && memcmp(e->label, label.p, label.n) == 0 &&
+           e->proto == s->status->proto && e->tls == s->x->tls_version &&
+           strcmp(e->method, s->method) == 0;
+}
+
+static void fill(struct tt_http_tag_entry *e, const struct tt_http_sample *s, uint64_t hash,
+                 struct tt_slice label, const struct tt_tags *tags)
+{
+    if (label.n > e->label_cap) {
+        e->label = tt_xrealloc(e->label, label.n);
+        e->label_cap = label.n;
+    }
+    memcpy(e->label, label.p, label.n);
+    e->label_len = label.n;
+    e->base = s->base;
+    e->hash = hash;
+    e->status = s->status->code;
+    e->proto = s->status->proto;
+    e->tls = s->x->tls_version;
+    snprintf(e->method, sizeof e->method, "%s", s->method);
+    e->tags = tags;
+}
+
+static const struct tt_tags *clean_and_make(const struct tt_http_sample *s, const char *name)
+{
+    struct tt_buf clean;
+    if (name || !s->parsed->has_userinfo)
+        return make(s, name ? name : s->url.p);
+    tt_buf_init(&clean, CLEAN_URL_MAX);
+    bool ok = tt_http_url_clean(s->parsed, &clean);
+    const struct tt_tags *tags = make(s, ok ? clean.data : "");
+    tt_buf_fini(&clean);
+    return tags;
+}
+
+const struct tt_tags *tt_http_sample_tags(struct tt_http_tag_cache *c,
+                                          const struct tt_http_sample *s)
+{
+    const char *name = name_of(c, s->vu->w->tags, s->base);
+    if (s->x->error.code || strlen(s->method) >= sizeof c->entries[0].method)
+        return clean_and_make(s, name);
+    struct tt_slice label = name ? (struct tt_slice){name, strlen(name)} : s->url;
+    uint64_t hash = tt_hash_bytes(label.p, label.n, (uintptr_t)s->base ^ (uint64_t)s->status->code);
+    struct tt_http_tag_entry *e = &c->entries[hash % TT_HTTP_TAG_ENTRIES];
+    if (fits(e, s, hash, label))
+        return e->tags;
+    const struct tt_tags *tags = clean_and_make(s, name);
+    /* Past the pool's capacity sets are temporary: nothing to remember. */
+    if (tt_tagpool_overflow(s->vu->w->tags) == 0)
+        fill(e, s, hash, label, tags);
+    return tags;
+}
+
+void tt_http_sample_emit(struct tt_http_tag_cache *c, const struct tt_http_sample *s)
+{
+    struct tt_vu *vu = s->vu;
+    const struct tt_tags *tags = tt_http_sample_tags(c, s);
+    const struct tt_http_timings t = tt_http_timings_of(&s->x->at);
+    uint64_t at = s->x->at.end;
+    bool ok = s->status->code && tt_http_status_expected(s->status->code);
+    tt_vu_sample(vu, TT_M_http_reqs, 1, tags, at);
+    tt_vu_sample(vu, TT_M_http_req_duration, t.duration, tags, at);
+    tt_vu_sample(vu, TT_M_http_req_blocked, t.blocked, tags, at);
+    tt_vu_sample(vu, TT_M_http_req_connecting, t.connecting, tags, at);
+    tt_vu_sample(vu, TT_M_http_req_tls_handshaking, t.tls_handshaking, tags, at);
+    tt_vu_sample(vu, TT_M_http_req_sending, t.sending, tags, at);
+    tt_vu_sample(vu, TT_M_http_req_waiting, t.waiting, tags, at);
+    tt_vu_sample(vu, TT_M_http_req_receiving, t.receiving, tags, at);
+    tt_vu_sample(vu, TT_M_http_req_failed, ok ? 0 : 1, tags, at);
+}

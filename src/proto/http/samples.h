@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/* What a hop leaves behind: k6's samples and tags. Worker thread only. */
+#pragma once
+#include "proto/http/headers.h"
+#include "proto/http/transport.h"
+#include "vu/vu.h"
+
+/* The tag set of a hop is the same for most requests to a URL; making it anew costs a look-up of
+ * ten strings. One entry per (tags, method, URL or name, status, protocol, TLS). */
+struct tt_http_tag_entry {
+    const struct tt_tags *base, *tags;
+    char *label;
+    size_t label_len, label_cap;
+    uint64_t hash;
+    int status;
+    const char *proto, *tls;
+    char method[16];
+};
+enum { TT_HTTP_TAG_ENTRIES = 512 };
+struct tt_http_tag_cache {
+    struct tt_http_tag_entry entries[TT_HTTP_TAG_ENTRIES];
+    const struct tt_tags *named; /* the last base whose name tag was looked up, and the tag */
+    const char *name;
+};
+void tt_http_tag_cache_fini(struct tt_http_tag_cache *c);
+
+struct tt_http_sample {
+    struct tt_vu *vu;
+    const struct tt_tags *base;
+    const char *method;
+    const struct tt_http_url *parsed; /* of url */
+    struct tt_slice url;
+    const struct tt_http_exchange *x;
+    const struct tt_http_status *status; /* code 0 on error */
+};
+/* Tags of the hop, interned in the worker's pool. */
+const struct tt_tags *tt_http_sample_tags(struct tt_http_tag_cache *c,
+                                          const struct tt_http_sample *s);
+void tt_http_sample_emit(struct tt_http_tag_cache *c, const struct tt_http_sample *s);

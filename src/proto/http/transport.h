@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/* What carries HTTP: one exchange is one request and its response on one connection, without
+ * redirects, metrics or Lua. The engine (call.c) knows transports only through struct
+ * tt_http_transport; the one that there is, on libcurl, is curl_transport.c. Worker thread only. */
+#pragma once
+#include "loop/loop.h"
+#include "plan/options.h"
+#include "proto/http/errors.h"
+#include "proto/http/timing.h"
+#include "proto/http/url.h"
+
+/* A VU's own: connections, TLS sessions, cookies. Made by the transport. */
+struct tt_http_session;
+
+enum tt_http_keep { TT_HTTP_KEEP_BODY, TT_HTTP_DISCARD_BODY };
+
+struct tt_http_exchange {
+    /* To send. Borrowed from start until done or cancel. */
+    const char *method;
+    const char *url; /* without userinfo and fragment, printable ASCII */
+    bool https;
+    /* "Name: value\0Name: value\0", n_headers of them; sent as they are, in this order. An empty
+     * value is written "Name;". */
+    const char *headers;
+    size_t n_headers;
+    bool has_content_type; /* among them */
+    bool accepts_encoding; /* among them: the response's content encoding is undone */
+    const char *upload;    /* the request's body; NULL: none */
+    size_t upload_len;
+    enum tt_http_keep keep;
+    /* Where to connect instead of the URL's host and port: "127.0.0.1:80", "" = the URL says it. */
+    char connect_to[64];
+
+    /* Came back. head and body keep their memory from exchange to exchange. */
+    struct tt_buf head, body;
+    struct tt_http_stamps at; /* begin and looked_up are the engine's */
+    struct tt_http_error error;
+    const char *redirect; /* absolute URL of a redirect's Location; NULL: none. Valid in done */
+    char remote_ip[46];
+    uint16_t remote_port;
+    const char *tls_version, *tls_cipher; /* static text; NULL without TLS */
+    uint64_t sent_bytes, received_bytes;
+    bool sets_cookies; /* the response had a Set-Cookie */
+
+    /* No transport frame is on the stack that minds new exchanges. Must not run Lua. */
+    void (*done)(struct tt_http_exchange *x);
+    void *carrier; /* the transport's, while it is under way */
+};
+
+struct tt_http_transport {
+    const char *name;
+    /* One per worker. NULL options: library defaults. */
+    void *(*open)(struct tt_loop *loop, const struct tt_options *opt, struct tt_err *err);
+    void (*close)(void *self); /* no session is left; the loop is drained afterwards */
+    struct tt_http_session *(*session_new)(void *self);
+    void (*session_free)(void *self, struct tt_http_session *s); /* nothing under way in it */
+    /* Closes the connections, keeps the cookies; nothing is under way in it. */
+    struct tt_http_session *(*session_renew)(void *self, struct tt_http_session *s);
+    void (*session_clear_cookies)(void *self, struct tt_http_session *s);
+    /* The exchange's results are reset. done may be called before start returns. */
+    void (*start)(void *self, struct tt_http_session *s, struct tt_http_exchange *x);
+    /* Stops it and closes its connection; done is not called, stamps and bytes are filled in. */
+    void (*cancel)(void *self, struct tt_http_exchange *x);
+    /* Has it got a connected socket? */
+    bool (*dialled)(void *self, const struct tt_http_exchange *x);
+};
+
+extern const struct tt_http_transport tt_http_curl_transport;

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT */
+/* Splitting and cleaning of URLs. Everything else about a URL (dots, IDN) is the transport's. */
+#include "proto/http/url.h"
+#include "base/digest.h"
+#include "base/str.h"
+#include <string.h>
+
+static bool fail(const char **why, const char *text)
+{
+    *why = text;
+    return false;
+}
+
+static bool parse_port(struct tt_slice digits, uint16_t *port)
+{
+    unsigned v = 0;
+    if (digits.n == 0)
+        return true; /* "host:" means the default port */
+    if (digits.n > 5)
+        return false;
+    for (size_t i = 0; i < digits.n; i++) {
+        if (digits.p[i] < '0' || digits.p[i] > '9')
+            return false;
+        v = v * 10 + (unsigned)(digits.p[i] - '0');
+    }
+    if (v > 65535)
+        return false;
+    *port = (uint16_t)v;
+    return true;
+}
+
+static bool parse_authority(struct tt_http_url *u, const char **why)
+{
+    struct tt_slice a = u->authority;
+    const char *end = a.p + a.n, *colon;
+    if (a.n && a.p[0] == '[') {
+        const char *close = memchr(a.p, ']', a.n);
+        if (!close)
+            return fail(why, "'[' without ']' in the host");
+        u->host = (struct tt_slice){a.p + 1, (size_t)(close - a.p - 1)};
+        if (close + 1 < end && close[1] != ':')
+            return fail(why, "something follows ']' in the host");
+        colon = close + 1 < end ? close + 1 : NULL;
+    } else {
+        colon = memchr(a.p, ':', a.n);
+        u->host = (struct tt_slice){a.p, colon ? (size_t)(colon - a.p) : a.n};
+    }
+    if (u->host.n == 0)
+        return fail(why, "no host");
+    for (size_t i = 0; i < u->host.n; i++)
+        if ((unsigned char)u->host.p[i] <= ' ' || strchr("\"<>\\^`{|}\x7f", u->host.p[i]))
+            return fail(why, "a character that no host name has");
+    if (colon && !parse_port((struct tt_slice){colon + 1, (size_t)(end - colon - 1)}, &u->port))
+        return fail(why, "bad port");
+    return true;
+}
+
+bool tt_http_url_parse(const char *text, size_t n, struct tt_http_url *u, const char **why)
+{
+    *u = (struct tt_http_url){0};
+    const char *p, *end = text + n;
+    if (n >= 7 && tt_strnieq(text, "http://", 7)) {
+        u->port = 80;
+        p = text + 7;
+    } else if (n >= 8 && tt_strnieq(text, "https://", 8)) {
+        u->https = true;
+        u->port = 443;
+        p = text + 8;
+    } else {
+        return fail(why, "it does not begin with http:// or https://");
+    }
+    for (const char *c = text; c < end; c++)
+        if ((unsigned char)*c < ' ' || *c == 0x7f)
+            return fail(why, "it has a control character");
+    const char *rest = p, *at = NULL;
+    while (rest < end && *rest != '/' && *rest != '?' && *rest != '#') {
+        if (*rest == '@')
+            at = rest;
+        rest++;
+    }
+    if (at) {
+        u->has_userinfo = true;
+        u->userinfo = (struct tt_slice){p, (size_t)(at - p)};
+        u->has_password = memchr(p, ':', u->userinfo.n) != NULL;
+        p = at + 1;
+    }
+    u->authority = (struct tt_slice){p, (size_t)(rest - p)};
+    u->rest = (struct tt_slice){rest, (size_t)(end - rest)};
+    return parse_authority(u, why);
+}
+
+static bool put(struct tt_buf *out, struct tt_slice s)
+{
+    return tt_buf_append(out, s.p, s.n);
+}
+
+bool tt_http_url_clean(const struct tt_http_url *u, struct tt_buf *out)
+{
+    const char *mask = !u->has_userinfo ? "" : u->has_password ? "****:****@" : "****@";
+    return tt_buf_puts(out, u->https ? "https://" : "http://") && tt_buf_puts(out, mask) &&
+           put(out, u->authority) && put(out, u->rest);
+}
+
+static bool unsafe(unsigned char c)
+{
+    return c <= ' ' || c >= 0x7f || c == '"' || c == '<' || c == '>';
+}
+
+bool tt_http_url_plain(const struct tt_http_url *u, const char *text, size_t n)
+{
+    if (u->has_userinfo)
+        return false;
+    for (size_t i = 0; i < n; i++)
+        if (unsafe((unsigned char)text[i]) || text[i] == '#')
+            return false;
+    return true;
+}
+
+bool tt_http_url_wire(const struct tt_http_url *u, struct tt_buf *out)
+{
+    if (!tt_buf_puts(out, u->https ? "https://" : "http://") || !put(out, u->authority))
+        return false;
+    for (size_t i = 0; i < u->rest.n && u->rest.p[i] != '#'; i++) {
+        unsigned char c = (unsigned char)u->rest.p[i];
+        if (!(unsafe(c) ? tt_buf_printf(out, "%%%02X", c) : tt_buf_putc(out, (char)c)))
+            return false;
+    }
+    return true;
+}
+
+static int hex(char c)
+{
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
+}
+
+bool tt_http_url_basic_auth(const struct tt_http_url *u, struct tt_buf *out)
+{
+    struct tt_buf plain;
+    tt_buf_init(&plain, 64 * 1024);
+    const char *p = u->userinfo.p, *end = p + u->userinfo.n;
+    bool ok = true;
+    for (; ok && p < end; p++) {
+        int hi, lo;
+        if (*p == '%' && end - p > 2 && (hi = hex(p[1])) >= 0 && (lo = hex(p[2])) >= 0) {
+            ok = tt_buf_putc(&plain, (char)(hi << 4 | lo));
+            p += 2;
+        } else {
+            ok = tt_buf_putc(&plain, *p);
+        }
+    }
+    if (ok && !u->has_password)
+        ok = tt_buf_putc(&plain, ':');
+    ok = ok && tt_buf_puts(out, "Basic ") &&
+         tt_base64_encode(out, plain.data ? plain.data : "", plain.len, TT_BASE64_STD);
+    tt_buf_fini(&plain);
+    return ok;
+}
+
+bool tt_http_url_trusts(const struct tt_http_url *from, const struct tt_http_url *to)
+{
+    if (to->host.n < from->host.n)
+        return false;
+    const char *tail = to->host.p + (to->host.n - from->host.n);
+    if (!tt_strnieq(tail, from->host.p, from->host.n))
+        return false;
+    return to->host.n == from->host.n || tail[-1] == '.';
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/* The text of an http or https URL: its parts, as slices, and its form for tags. Pure. */
+#pragma once
+#include "base/buf.h"
+#include <stdint.h>
+
+struct tt_slice {
+    const char *p;
+    size_t n;
+};
+
+struct tt_http_url {
+    bool https;
+    bool has_password;
+    uint16_t port; /* the scheme's default when none is written */
+    bool has_userinfo;
+    struct tt_slice userinfo;  /* without the @ */
+    struct tt_slice host;      /* without brackets, case as written */
+    struct tt_slice authority; /* host[:port] as written, brackets included */
+    struct tt_slice rest;      /* from the path on: "", "/a?b#c", "?q" */
+};
+
+/* Slices point into text. On false *why says what is wrong ("no host"). */
+bool tt_http_url_parse(const char *text, size_t n, struct tt_http_url *u, const char **why);
+/* The URL for tags: user and password masked ("****:****@", "****@"). Same text when there is
+ * nothing to mask. */
+bool tt_http_url_clean(const struct tt_http_url *u, struct tt_buf *out);
+/* True when text can go on the wire as it is: no spaces, no control or non-ASCII bytes, no userinfo
+ * or fragment to take out. */
+bool tt_http_url_plain(const struct tt_http_url *u, const char *text, size_t n);
+/* What is sent: without userinfo and fragment, unsafe bytes percent-encoded. */
+bool tt_http_url_wire(const struct tt_http_url *u, struct tt_buf *out);
+/* "Basic <base64 of the decoded userinfo>". */
+bool tt_http_url_basic_auth(const struct tt_http_url *u, struct tt_buf *out);
+/* May credentials given for from be sent to to as well? Same host or a subdomain of it (what Go's
+ * client and with it k6 do on redirects). */
+bool tt_http_url_trusts(const struct tt_http_url *from, const struct tt_http_url *to);
