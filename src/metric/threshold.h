@@ -25,6 +25,8 @@ bool tt_threshold_parse(const char *text, struct tt_threshold *out, struct tt_er
 /* May this method be used on such a metric? The error lists the valid ones. */
 bool tt_threshold_fits(const struct tt_threshold *th, const struct tt_metric *m,
                        struct tt_err *err);
+/* The comparison alone. */
+bool tt_threshold_compare(const struct tt_threshold *th, double value);
 /* duration_ns: of the run so far, for counter rates. */
 struct tt_verdict tt_threshold_judge(const struct tt_threshold *th, const struct tt_totals *t,
                                      uint32_t sink, uint64_t duration_ns);

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/* What metric/'s files share. Not for other folders. */
+#pragma once
+#include "metric/tags.h"
+
+struct tt_tags {
+    struct tt_tags *next;
+    uint64_t hash;
+    size_t n;
+    const struct tt_tag *tags;
+    uint64_t match[]; /* bit i: its samples feed sub-metric i */
+};
