@@ -26,6 +26,8 @@ struct tt_exec_host {
     /* The next iteration number of the scenario, process-wide, from 0. False when limit numbers
      * have been given out. */
     bool (*claim)(void *host, uint64_t limit, uint64_t *number);
+    /* Claims all numbers below limit that are left; returns how many. */
+    uint64_t (*claim_rest)(void *host, uint64_t limit);
     /* No idle VU here: offers the start to another worker. False: nobody takes it. */
     bool (*hand_over)(void *host, uint64_t number, uint64_t intended_ns);
 };

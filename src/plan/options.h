@@ -7,6 +7,7 @@
 #include "base/vec.h"
 #include "metric/metric.h"
 #include <cjson/cJSON.h>
+#include <stdio.h>
 
 #ifndef TT_VERSION
 #define TT_VERSION "0.1.0"
@@ -53,3 +54,22 @@ struct tt_options {
                                     default = unset */
     bool set[TT_OPT_COUNT];      /* has a value (given, or a default that is not "") */
 };
+
+void tt_options_init(struct tt_options *o, struct tt_arena *a); /* the defaults */
+void tt_options_fini(struct tt_options *o);                     /* what the arena does not own */
+
+/* One layer. obj: the options as JSON; unknown names, wrong types and options that a script may not
+ * set are errors. where: "options" or the config file's path, for messages. */
+bool tt_options_apply_json(struct tt_options *o, struct tt_arena *a, const cJSON *obj,
+                           enum tt_opt_layer layer, const char *where, struct tt_err *err);
+/* TTLOAD_<NAME> variables; unknown ones are warned of. */
+bool tt_options_apply_env(struct tt_options *o, struct tt_arena *a, char **environment,
+                          struct tt_err *err);
+/* argv: the words after the subcommand; flags and positional words in any order. */
+bool tt_options_apply_flags(struct tt_options *o, struct tt_arena *a, int argc, char **argv,
+                            struct tt_text_list *positional, struct tt_err *err);
+void tt_options_help(FILE *out);     /* for --help, by group */
+void tt_options_markdown(FILE *out); /* docs/options.md */
+/* What ttload.env holds: the system's environment where included, the env files, then --env. */
+bool tt_options_script_env(const struct tt_options *o, struct tt_arena *a, char **environment,
+                           struct tt_tag_list *out, struct tt_err *err);

@@ -56,6 +56,14 @@ struct tt_plan {
     const char *script_path;
 };
 
+/* An empty plan with the options' defaults; fill plan->opt layer by layer, then build. */
+struct tt_plan *tt_plan_new(void);
+/* Derives the scenarios from the options, parses thresholds and sub-metrics (into r, not yet
+ * frozen), checks everything. has_function: does the script's table have this function? False with
+ * every problem, each with its path, in err (exit code 104). */
+bool tt_plan_build(struct tt_plan *p, struct tt_registry *r,
+                   bool (*has_function)(void *arg, const char *name), void *arg,
+                   struct tt_err *err);
 /* Most VUs needed at one time by slice s of the plan (sum over overlapping scenarios). */
 int64_t tt_plan_max_vus(const struct tt_plan *p, const struct tt_stripe *s);
 /* Longest possible run in ns including graceful stops, from the scenarios' zero. */

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/* What the executors share: the bookkeeping of slots. Worker thread; not for other folders. */
+#pragma once
+#include "exec/exec.h"
+
+enum tt__slot_state { SLOT_IDLE, SLOT_ACTIVE, SLOT_RUNNING };
+
+/* The head of every executor's instance. */
+struct tt_exec {
+    const struct tt_scenario *sc;
+    const struct tt_stripe *stripe;
+    const struct tt_exec_host *host;
+    void *arg;
+    uint64_t start_ns, regular_ns, hard_ns; /* no new iterations from regular on; all cut at hard */
+    uint8_t *states;                        /* enum tt__slot_state by slot */
+    uint32_t n_slots;
+    uint32_t n_active, n_running;
+    uint64_t done;
+    bool started, stopped, cut; /* cut: the hard end has come */
+};
+
+/* regular_ns: how long after the start. The hard end is graceful_stop later. */
+void tt__exec_init(struct tt_exec *e, const struct tt_scenario *sc, const struct tt_stripe *stripe,
+                   const struct tt_exec_host *host, void *arg, uint64_t start_ns,
+                   uint64_t regular_ns, int64_t n_slots);
+void tt__exec_fini(struct tt_exec *e);
+void tt__exec_activate(struct tt_exec *e, uint32_t slot);
+void tt__exec_iterate(struct tt_exec *e, uint32_t slot, uint64_t number, uint64_t intended_ns);
+void tt__exec_retire(struct tt_exec *e, uint32_t slot);
+void tt__exec_interrupt(struct tt_exec *e, uint32_t slot); /* when it runs */
+void tt__exec_ended(struct tt_exec *e, uint32_t slot, bool interrupted);
+/* Interrupts every running slot. Their iteration_done may come from inside. */
+void tt__exec_cut(struct tt_exec *e);
+/* For executors without steps of their own: cuts at the hard end; when to look again. */
+uint64_t tt__exec_deadline(struct tt_exec *e, uint64_t now_ns);
+void tt__exec_stop(struct tt_exec *e, uint64_t now_ns);
+bool tt__exec_finished(const struct tt_exec *e);
+double tt__exec_time_fraction(const struct tt_exec *e, uint64_t now_ns);
+int64_t tt__exec_scaled_vus(const struct tt_scenario *sc, const struct tt_stripe *stripe);
+/* ", exec: f, startTime: 3s, gracefulStop: 30s" in brackets, added to buf. first: what comes
+ * before, or "". */
+void tt__exec_facts(const struct tt_scenario *sc, const char *first, char *buf, size_t size);

@@ -1,0 +1,453 @@
+/* SPDX-License-Identifier: MIT */
+/* The table of options at work: values from text and from JSON, layer upon layer. Coordinator
+ * thread. */
+#include "base/exitcode.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "base/units.h"
+#include "plan/options_int.h"
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+const struct tt__option tt__options[TT_OPT_COUNT] = {
+#define OPT(type, field, deflt, flag, short_, metavar, group, help)                                \
+    {                                                                                              \
+        TT_OPT_##type, offsetof(struct tt_options, field),                                         \
+        #field,        deflt,                                                                      \
+        flag,          short_,                                                                     \
+        metavar,       group,                                                                      \
+        help},
+#include "plan/options.def"
+#undef OPT
+};
+
+void *tt__option_at(struct tt_options *o, enum tt_opt_id id)
+{
+    return (char *)o + tt__options[id].offset;
+}
+
+static const char *layer_name(enum tt_opt_layer layer)
+{
+    static const char *const names[] = {"the defaults", "the config file", "the script",
+                                        "the environment", "the command line"};
+    return names[layer];
+}
+
+static void unset(struct tt_options *o, enum tt_opt_id id)
+{
+    if (tt__options[id].type == TT_OPT_JSON) {
+        cJSON **v = tt__option_at(o, id);
+        cJSON_Delete(*v);
+        *v = NULL;
+    }
+    o->set[id] = false;
+}
+
+/* One of duration, iterations, stages, scenarios in a higher layer replaces all four of the lower
+ * ones. */
+static void wipe_lower_shortcuts(struct tt_options *o, enum tt_opt_id id, enum tt_opt_layer layer)
+{
+    static const enum tt_opt_id shortcuts[] = {TT_OPT_duration, TT_OPT_iterations, TT_OPT_stages,
+                                               TT_OPT_scenarios};
+    bool is_shortcut = false;
+    for (size_t i = 0; i < 4; i++)
+        is_shortcut |= shortcuts[i] == id;
+    for (size_t i = 0; is_shortcut && i < 4; i++) {
+        enum tt_opt_id other = shortcuts[i];
+        if (!o->set[other] || o->layer[other] >= layer)
+            continue;
+        if (other == TT_OPT_scenarios)
+            tt_log(TT_LOG_WARN, "'%s' from %s replaces the scenarios from %s", tt__options[id].name,
+                   layer_name(layer), layer_name(o->layer[other]));
+        unset(o, other);
+    }
+}
+
+static void mark(struct tt_options *o, enum tt_opt_id id, enum tt_opt_layer layer)
+{
+    wipe_lower_shortcuts(o, id, layer);
+    o->set[id] = true;
+    o->layer[id] = (uint8_t)layer;
+}
+
+/* --- lists
+ * ------------------------------------------------------------------------------------------- */
+
+static void list_add(struct tt_text_list *l, struct tt_arena *a, const char *s, size_t n)
+{
+    const char **items = tt_arena_alloc(a, (l->n + 1) * sizeof *items);
+    if (l->n)
+        memcpy(items, l->items, l->n * sizeof *items);
+    items[l->n++] = tt_arena_strndup(a, s, n);
+    l->items = items;
+}
+
+static void list_split(struct tt_text_list *l, struct tt_arena *a, const char *s)
+{
+    while (*s) {
+        size_t n = strcspn(s, ",");
+        if (n)
+            list_add(l, a, s, n);
+        s += n + (s[n] == ',');
+    }
+}
+
+static void tag_add(struct tt_tag_list *l, struct tt_arena *a, const char *key, size_t n,
+                    const char *value)
+{
+    struct tt_tag *items = tt_arena_alloc(a, (l->n + 1) * sizeof *items);
+    if (l->n)
+        memcpy(items, l->items, l->n * sizeof *items);
+    items[l->n++] = (struct tt_tag){tt_arena_strndup(a, key, n), tt_arena_strdup(a, value)};
+    l->items = items;
+}
+
+bool tt__env_name_valid(const char *s, size_t n)
+{
+    return n && !(s[0] >= '0' && s[0] <= '9') &&
+           strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_") >= n;
+}
+
+static bool tag_from_text(struct tt_tag_list *l, struct tt_arena *a, bool env, char separator,
+                          const char *text, struct tt_err *err)
+{
+    const char *eq = strchr(text, separator);
+    size_t n = eq ? (size_t)(eq - text) : 0;
+    if (env && (!eq || !tt__env_name_valid(text, n)))
+        return tt_err_set(err, TT_EXIT_CONFIG,
+                          "'%s': expected NAME=VALUE, the name of letters, digits and underscores, "
+                          "not starting with a digit",
+                          text);
+    if (!env && (!n || !eq[1]))
+        return tt_err_set(err, TT_EXIT_CONFIG, "'%s': expected NAME%cVALUE, neither of them empty",
+                          text, separator);
+    tag_add(l, a, text, n, eq + 1);
+    return true;
+}
+
+/* --- text values
+ * --------------------------------------------------------------------------------------- */
+
+/* "30s:5" added to a JSON list of stages. */
+static bool stage_from_text(cJSON *list, const char *text, struct tt_err *err)
+{
+    const char *colon = strrchr(text, ':');
+    char duration[64];
+    uint64_t ns;
+    int64_t target;
+    if (!colon || (size_t)(colon - text) >= sizeof duration)
+        return tt_err_set(err, TT_EXIT_CONFIG, "'%s': expected DURATION:TARGET, like 30s:20", text);
+    memcpy(duration, text, (size_t)(colon - text));
+    duration[colon - text] = '\0';
+    if (!tt_parse_duration(duration, &ns, err))
+        return false;
+    if (!tt_parse_i64(colon + 1, &target) || target < 0)
+        return tt_err_set(err, TT_EXIT_CONFIG,
+                          "'%s': the target '%s' is not a whole number from 0 on", text, colon + 1);
+    cJSON *stage = cJSON_CreateObject();
+    cJSON_AddStringToObject(stage, "duration", duration);
+    cJSON_AddNumberToObject(stage, "target", (double)target);
+    cJSON_AddItemToArray(list, stage);
+    return true;
+}
+
+static bool json_from_text(cJSON **v, enum tt_opt_id id, bool append, const char *text,
+                           struct tt_err *err)
+{
+    cJSON *out = append && *v          ? *v
+                 : id == TT_OPT_stages ? cJSON_CreateArray()
+                                       : cJSON_CreateObject();
+    bool ok = true;
+    if (id == TT_OPT_stages) {
+        char *copy = tt_xstrdup(text), *rest = copy, *one;
+        while (ok && (one = strsep(&rest, ",")))
+            ok = stage_from_text(out, one, err);
+        tt_free(copy);
+    } else if (id == TT_OPT_hosts && text[0] != '{') {
+        const char *eq = strchr(text, '=');
+        if (eq && eq != text && eq[1]) {
+            char *name = tt_xstrndup(text, (size_t)(eq - text));
+            cJSON_DeleteItemFromObjectCaseSensitive(out, name);
+            cJSON_AddStringToObject(out, name, eq + 1);
+            tt_free(name);
+        } else {
+            ok = tt_err_set(err, TT_EXIT_CONFIG, "'%s': expected NAME=IP[:PORT]", text);
+        }
+    } else {
+        cJSON_Delete(out);
+        out = cJSON_Parse(text);
+        ok = out || tt_err_set(err, TT_EXIT_CONFIG, "not valid JSON: %.80s", text);
+    }
+    if (!ok) {
+        if (out != *v)
+            cJSON_Delete(out);
+        return false;
+    }
+    if (out != *v)
+        cJSON_Delete(*v);
+    *v = out;
+    return true;
+}
+
+static bool bool_from_text(bool *v, const char *text, struct tt_err *err)
+{
+    *v = tt_streq(text, "true") || tt_streq(text, "1");
+    return *v || tt_streq(text, "false") || tt_streq(text, "0") ||
+           tt_err_set(err, TT_EXIT_CONFIG, "'%s': expected true or false", text);
+}
+
+/* append: another value of the same layer for a repeatable option. */
+bool tt__option_from_text(struct tt_options *o, struct tt_arena *a, enum tt_opt_id id,
+                          const char *text, enum tt_opt_layer layer, bool append,
+                          struct tt_err *err)
+{
+    const struct tt__option *opt = &tt__options[id];
+    void *v = tt__option_at(o, id);
+    bool ok = true;
+    switch (opt->type) {
+    case TT_OPT_BOOL:
+        ok = bool_from_text(v, text, err);
+        break;
+    case TT_OPT_INT:
+        ok = tt_parse_i64(text, v) ||
+             tt_err_set(err, TT_EXIT_CONFIG, "'%s' is not a whole number", text);
+        break;
+    case TT_OPT_DURATION:
+        ok = tt_parse_duration(text, v, err);
+        break;
+    case TT_OPT_STRING:
+        *(const char **)v = tt_arena_strdup(a, text);
+        break;
+    case TT_OPT_LIST:
+        if (!append)
+            *(struct tt_text_list *)v = (struct tt_text_list){0};
+        list_split(v, a, text);
+        break;
+    case TT_OPT_TAGS:
+    case TT_OPT_ENV:
+        if (!append)
+            *(struct tt_tag_list *)v = (struct tt_tag_list){0};
+        if (layer == TT_LAYER_FLAG) {
+            ok = tag_from_text(v, a, opt->type == TT_OPT_ENV, '=', text, err);
+        } else {
+            char *copy = tt_xstrdup(text), *rest = copy, *one;
+            while (ok && (one = strsep(&rest, ",")))
+                ok = tag_from_text(v, a, false, ':', one, err);
+            tt_free(copy);
+        }
+        break;
+    case TT_OPT_JSON:
+        ok = json_from_text(v, id, append, text, err);
+        break;
+    }
+    if (ok)
+        mark(o, id, layer);
+    return ok;
+}
+
+/* --- JSON values
+ * ----------------------------------------------------------------------------------------- */
+
+static bool wrong_type(const cJSON *v, const char *expected, struct tt_err *err)
+{
+    char *text = cJSON_PrintUnformatted(v);
+    tt_err_set(err, TT_EXIT_CONFIG, "expected %s, found %.80s", expected, text ? text : "?");
+    cJSON_free(text);
+    return false;
+}
+
+bool tt__json_duration(const cJSON *v, uint64_t *ns, struct tt_err *err)
+{
+    if (cJSON_IsNumber(v))
+        return tt_seconds_to_ns(v->valuedouble, ns, err);
+    if (cJSON_IsString(v))
+        return tt_parse_duration(v->valuestring, ns, err);
+    return wrong_type(v, "a duration (\"30s\") or a number of seconds", err);
+}
+
+bool tt__json_int(const cJSON *v, int64_t *out, struct tt_err *err)
+{
+    if (!cJSON_IsNumber(v) || v->valuedouble != floor(v->valuedouble) ||
+        fabs(v->valuedouble) > 9e15)
+        return wrong_type(v, "a whole number", err);
+    *out = (int64_t)v->valuedouble;
+    return true;
+}
+
+bool tt__json_tags(const cJSON *v, struct tt_arena *a, struct tt_tag_list *out, struct tt_err *err)
+{
+    char number[32];
+    *out = (struct tt_tag_list){0};
+    if (!cJSON_IsObject(v))
+        return wrong_type(v, "a table of text values", err);
+    for (const cJSON *c = v->child; c; c = c->next) {
+        const char *text = cJSON_IsString(c) ? c->valuestring
+                           : cJSON_IsNumber(c)
+                               ? tt_format_double(number, sizeof number, c->valuedouble)
+                           : cJSON_IsBool(c) ? (cJSON_IsTrue(c) ? "true" : "false")
+                                             : NULL;
+        if (!text) {
+            wrong_type(c, "text, a number or a boolean", err);
+            return tt_err_wrap(err, "%s", c->string);
+        }
+        tag_add(out, a, c->string, strlen(c->string), text);
+    }
+    return true;
+}
+
+static bool json_list(const cJSON *v, struct tt_arena *a, struct tt_text_list *out,
+                      struct tt_err *err)
+{
+    *out = (struct tt_text_list){0};
+    if (cJSON_IsString(v)) {
+        list_split(out, a, v->valuestring);
+        return true;
+    }
+    if (!cJSON_IsArray(v) && !(cJSON_IsObject(v) && !v->child))
+        return wrong_type(v, "a list of texts", err);
+    for (const cJSON *c = v->child; c; c = c->next) {
+        if (!cJSON_IsString(c))
+            return wrong_type(c, "text", err);
+        list_add(out, a, c->valuestring, strlen(c->valuestring));
+    }
+    return true;
+}
+
+static bool from_json(struct tt_options *o, struct tt_arena *a, enum tt_opt_id id, const cJSON *v,
+                      struct tt_err *err)
+{
+    void *at = tt__option_at(o, id);
+    switch (tt__options[id].type) {
+    case TT_OPT_BOOL:
+        *(bool *)at = cJSON_IsTrue(v);
+        return cJSON_IsBool(v) || wrong_type(v, "true or false", err);
+    case TT_OPT_INT:
+        return tt__json_int(v, at, err);
+    case TT_OPT_DURATION:
+        return tt__json_duration(v, at, err);
+    case TT_OPT_STRING:
+        if (!cJSON_IsString(v))
+            return wrong_type(v, "text", err);
+        *(const char **)at = tt_arena_strdup(a, v->valuestring);
+        return true;
+    case TT_OPT_LIST:
+        return json_list(v, a, at, err);
+    case TT_OPT_TAGS:
+    case TT_OPT_ENV:
+        return tt__json_tags(v, a, at, err);
+    case TT_OPT_JSON:
+        if (!cJSON_IsArray(v) && !cJSON_IsObject(v))
+            return wrong_type(v, "a table", err);
+        cJSON_Delete(*(cJSON **)at);
+        *(cJSON **)at = cJSON_Duplicate(v, true);
+        return true;
+    }
+    return false;
+}
+
+bool tt__unknown(const char *what, const char *name, const char *const *names, size_t n,
+                 struct tt_err *err)
+{
+    const char *near = tt_suggest(name, names, n);
+    return tt_err_set(err, TT_EXIT_CONFIG, "unknown %s '%s'%s%s%s", what, name,
+                      near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : "");
+}
+
+static int find_name(const char *name)
+{
+    for (int i = 0; i < TT_OPT_COUNT; i++)
+        if (strcmp(tt__options[i].name, name) == 0)
+            return i;
+    return -1;
+}
+
+bool tt_options_apply_json(struct tt_options *o, struct tt_arena *a, const cJSON *obj,
+                           enum tt_opt_layer layer, const char *where, struct tt_err *err)
+{
+    const char *names[TT_OPT_COUNT];
+    size_t n = 0;
+    if (!cJSON_IsObject(obj) && !(cJSON_IsArray(obj) && !obj->child)) {
+        wrong_type(obj, "a table of options", err);
+        return tt_err_wrap(err, "%s", where);
+    }
+    for (int i = 0; i < TT_OPT_COUNT; i++)
+        if (layer != TT_LAYER_SCRIPT || strcmp(tt__options[i].group, "run") != 0)
+            names[n++] = tt__options[i].name;
+    for (const cJSON *c = obj->child; c; c = c->next) {
+        int id = find_name(c->string);
+        bool run_only =
+            id >= 0 && layer == TT_LAYER_SCRIPT && strcmp(tt__options[id].group, "run") == 0;
+        if (run_only)
+            return tt_err_set(err, TT_EXIT_CONFIG,
+                              "%s: '%s' cannot be set by a script; use --%s or TTLOAD_%s", where,
+                              c->string, tt__options[id].flag, c->string);
+        if (id < 0) {
+            tt__unknown("option", c->string, names, n, err);
+            return tt_err_wrap(err, "%s", where);
+        }
+        if (cJSON_IsNull(c))
+            continue;
+        if (!from_json(o, a, (enum tt_opt_id)id, c, err))
+            return tt_err_wrap(err, "%s: %s", where, c->string);
+        mark(o, (enum tt_opt_id)id, layer);
+    }
+    return true;
+}
+
+/* --- the environment
+ * ----------------------------------------------------------------------------------------- */
+
+static bool env_name_of(enum tt_opt_id id, char *out, size_t size)
+{
+    int n = snprintf(out, size, "TTLOAD_%s", tt__options[id].name);
+    for (int i = 7; i < n; i++)
+        if (out[i] >= 'a' && out[i] <= 'z')
+            out[i] = (char)(out[i] - 'a' + 'A');
+    return tt__options[id].type != TT_OPT_ENV;
+}
+
+bool tt_options_apply_env(struct tt_options *o, struct tt_arena *a, char **environment,
+                          struct tt_err *err)
+{
+    char name[96];
+    for (char **e = environment; *e; e++) {
+        if (!tt_starts_with(*e, "TTLOAD_"))
+            continue;
+        const char *eq = strchr(*e, '=');
+        size_t n = eq ? (size_t)(eq - *e) : 0;
+        int found = -1;
+        for (int i = 0; i < TT_OPT_COUNT && n && found < 0; i++)
+            if (env_name_of((enum tt_opt_id)i, name, sizeof name) && strlen(name) == n &&
+                memcmp(name, *e, n) == 0)
+                found = i;
+        if (found < 0) {
+            if (n && !tt_starts_with(*e, "TTLOAD_PATH=") && !tt_starts_with(*e, "TTLOAD_LUA_PATH="))
+                tt_log(TT_LOG_WARN, "the environment variable %.*s is no option of ttload", (int)n,
+                       *e);
+            continue;
+        }
+        if (eq[1] &&
+            !tt__option_from_text(o, a, (enum tt_opt_id)found, eq + 1, TT_LAYER_ENV, false, err))
+            return tt_err_wrap(err, "environment variable %.*s", (int)n, *e);
+    }
+    return true;
+}
+
+void tt_options_init(struct tt_options *o, struct tt_arena *a)
+{
+    memset(o, 0, sizeof *o);
+    for (int i = 0; i < TT_OPT_COUNT; i++) {
+        struct tt_err err;
+        if (tt__options[i].deflt[0] &&
+            !tt__option_from_text(o, a, (enum tt_opt_id)i, tt__options[i].deflt, TT_LAYER_DEFAULT,
+                                  false, &err))
+            TT_ASSERT(!"every default of options.def parses");
+    }
+}
+
+void tt_options_fini(struct tt_options *o)
+{
+    for (int i = 0; i < TT_OPT_COUNT; i++)
+        unset(o, (enum tt_opt_id)i);
+}

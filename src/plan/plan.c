@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: MIT */
+/* From options to a plan: shortcuts become scenarios, everything is checked, all problems are told
+ * at once. Coordinator thread. */
+#include "plan/plan.h"
+#include "base/clock.h"
+#include "base/exitcode.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "plan/options_int.h"
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct build {
+    struct tt_plan *p;
+    struct tt__problems problems;
+};
+
+static struct tt_scenario *add_default(struct tt_plan *p, const char *executor)
+{
+    p->scenarios = tt_arena_alloc(&p->arena, sizeof *p->scenarios);
+    p->n_scenarios = 1;
+    tt__scenario_defaults(p->scenarios, "default", executor);
+    return p->scenarios;
+}
+
+static void conflict(struct build *b, const char *shortcut, bool stages)
+{
+    const struct tt_options *o = &b->p->opt;
+    if ((stages && o->set[TT_OPT_stages]) || o->set[TT_OPT_scenarios])
+        tt__problem(&b->problems, "'%s' and '%s' are set together; use one of them", shortcut,
+                    stages && o->set[TT_OPT_stages] ? "stages" : "scenarios");
+}
+
+static void read_scenarios(struct build *b)
+{
+    struct tt_plan *p = b->p;
+    const cJSON *all = p->opt.scenarios;
+    size_t n = (size_t)cJSON_GetArraySize(all);
+    if (!cJSON_IsObject(all)) {
+        tt__problem(&b->problems, "scenarios: expected a table name = { executor = ... }");
+        return;
+    }
+    p->scenarios = tt_arena_alloc(&p->arena, (n + 1) * sizeof *p->scenarios);
+    for (const cJSON *c = all->child; c; c = c->next)
+        if (tt__scenario_parse(&p->arena, c->string, c, &p->scenarios[p->n_scenarios],
+                               &b->problems))
+            p->n_scenarios++;
+}
+
+/* k6's order of shortcuts: iterations, duration, stages, vus alone, scenarios, nothing. */
+static void derive(struct build *b)
+{
+    struct tt_plan *p = b->p;
+    const struct tt_options *o = &p->opt;
+    struct tt_scenario *sc = NULL;
+    bool scenarios = o->set[TT_OPT_scenarios] && o->scenarios->child;
+    int64_t vus = o->set[TT_OPT_vus] ? o->vus : 1;
+    if (o->set[TT_OPT_iterations]) {
+        conflict(b, "iterations", true);
+        sc = add_default(p, "shared-iterations");
+        sc->iterations = o->iterations;
+        sc->vus = vus;
+        if (o->set[TT_OPT_duration])
+            sc->max_duration_ns = o->duration;
+    } else if (o->set[TT_OPT_duration]) {
+        conflict(b, "duration", true);
+        sc = add_default(p, "constant-vus");
+        sc->vus = vus;
+        sc->duration_ns = o->duration;
+    } else if (o->set[TT_OPT_stages] && o->stages->child) {
+        conflict(b, "stages", false);
+        sc = add_default(p, "ramping-vus");
+        sc->start_vus = vus;
+        tt__stages_parse(&p->arena, "stages", o->stages, sc, &b->problems);
+    } else if (o->set[TT_OPT_vus]) {
+        if (scenarios)
+            tt_log(TT_LOG_WARN, "'vus' alone replaces the scenarios: every virtual user runs one "
+                                "iteration of default");
+        sc = add_default(p, "shared-iterations");
+        sc->vus = sc->iterations = vus;
+    } else if (scenarios) {
+        read_scenarios(b);
+    } else {
+        sc = add_default(p, "per-vu-iterations");
+    }
+    if (sc && !b->problems.n)
+        tt__scenario_check("options", sc, &b->problems);
+}
+
+static int by_start(const void *a, const void *b)
+{
+    const struct tt_scenario *x = a, *y = b;
+    if (x->start_time_ns != y->start_time_ns)
+        return x->start_time_ns < y->start_time_ns ? -1 : 1;
+    return strcmp(x->name, y->name);
+}
+
+static void check_hosts(struct build *b)
+{
+    const cJSON *hosts = b->p->opt.set[TT_OPT_hosts] ? b->p->opt.hosts : NULL;
+    for (const cJSON *c = hosts ? hosts->child : NULL; c; c = c->next) {
+        const char *star = c->string ? strrchr(c->string, '*') : NULL;
+        if (!c->string)
+            tt__problem(&b->problems, "hosts: expected a table [\"name\"] = \"ip[:port]\"");
+        else if (!cJSON_IsString(c) || !c->valuestring[0])
+            tt__problem(&b->problems, "hosts['%s']: expected text \"IP\" or \"IP:PORT\"",
+                        c->string);
+        else if (star && (star != c->string || (star[1] && star[1] != '.')))
+            tt__problem(&b->problems,
+                        "hosts['%s']: * is allowed at the start only, as in *.example.com",
+                        c->string);
+    }
+}
+
+static void check_choices(struct build *b)
+{
+    const struct tt_options *o = &b->p->opt;
+    struct tt_err err;
+    if (!tt_streq(o->summary_mode, "compact") && !tt_streq(o->summary_mode, "full") &&
+        !tt_streq(o->summary_mode, "disabled"))
+        tt__problem(&b->problems, "summary_mode: expected compact, full or disabled, found '%s'",
+                    o->summary_mode);
+    if (o->set[TT_OPT_summary_time_unit] && !tt_streq(o->summary_time_unit, "s") &&
+        !tt_streq(o->summary_time_unit, "ms") && !tt_streq(o->summary_time_unit, "us"))
+        tt__problem(&b->problems, "summary_time_unit: expected s, ms or us, found '%s'",
+                    o->summary_time_unit);
+    for (size_t i = 0; i < o->summary_trend_stats.n; i++) {
+        char text[64];
+        struct tt_threshold th;
+        const char *stat = o->summary_trend_stats.items[i];
+        snprintf(text, sizeof text, "%.40s<1", stat);
+        if (tt_streq(stat, "count"))
+            continue;
+        if (!tt_threshold_parse(text, &th, &err) || tt_streq(th.method, "rate") ||
+            tt_streq(th.method, "value") || tt_streq(th.method, "count"))
+            tt__problem(&b->problems,
+                        "summary_trend_stats: '%s': expected avg, min, med, max, count or p(N)",
+                        stat);
+    }
+    if (o->set[TT_OPT_workers] && (o->workers < 1 || o->workers > 1024))
+        tt__problem(&b->problems, "workers: expected 1 to 1024, found %lld", (long long)o->workers);
+    if (o->max_redirects < 0)
+        tt__problem(&b->problems, "max_redirects: expected 0 or more, found %lld",
+                    (long long)o->max_redirects);
+    if (!o->setup_timeout || !o->teardown_timeout || !o->max_cpu_time)
+        tt__problem(&b->problems,
+                    "setup_timeout, teardown_timeout and max_cpu_time must be above 0");
+}
+
+static void settle_workers(struct tt_plan *p)
+{
+    struct tt_stripe whole;
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    int64_t want = p->opt.set[TT_OPT_workers] ? p->opt.workers : cores > 0 ? cores : 1;
+    tt_stripe_worker(&whole, 0, 1);
+    int64_t vus = tt_plan_max_vus(p, &whole);
+    tt_stripe_fini(&whole);
+    p->workers = (unsigned)(want < vus ? want : vus > 0 ? vus : 1);
+}
+
+bool tt_plan_build(struct tt_plan *p, struct tt_registry *r,
+                   bool (*has_function)(void *arg, const char *name), void *arg, struct tt_err *err)
+{
+    struct build b = {.p = p};
+    tt_buf_init(&b.problems.text, 64 * 1024);
+    derive(&b);
+    for (size_t i = 0; i < p->n_scenarios; i++) {
+        const struct tt_scenario *sc = &p->scenarios[i];
+        if (!has_function(arg, sc->exec))
+            tt__problem(&b.problems, "scenarios.%s.exec: the script's table has no function '%s'",
+                        sc->name, sc->exec);
+    }
+    tt__thresholds_parse(p, r, &b.problems);
+    check_hosts(&b);
+    check_choices(&b);
+    if (b.problems.n) {
+        tt_err_set(err, TT_EXIT_CONFIG, "%s%s",
+                   b.problems.n > 1 ? "options:\n  " : "options: ", b.problems.text.data);
+        tt_buf_fini(&b.problems.text);
+        return false;
+    }
+    tt_buf_fini(&b.problems.text);
+    qsort(p->scenarios, p->n_scenarios, sizeof *p->scenarios, by_start);
+    p->run_tags = p->opt.tags.items;
+    p->n_run_tags = p->opt.tags.n;
+    settle_workers(p);
+    return true;
+}
+
+/* --- how much a plan needs
+ * --------------------------------------------------------------------------- */
+
+static bool is(const struct tt_scenario *sc, const char *executor)
+{
+    return strcmp(sc->executor, executor) == 0;
+}
+
+static uint64_t end_ns(const struct tt_scenario *sc)
+{
+    bool iterations = is(sc, "shared-iterations") || is(sc, "per-vu-iterations");
+    return sc->start_time_ns + (iterations ? sc->max_duration_ns : sc->duration_ns) +
+           sc->graceful_stop_ns;
+}
+
+/* Most VUs of the scenario at any time, over the whole test. */
+static int64_t most_vus(const struct tt_scenario *sc)
+{
+    if (!is(sc, "ramping-vus"))
+        return sc->vus;
+    int64_t most = sc->start_vus;
+    for (size_t i = 0; i < sc->n_stages; i++)
+        if (sc->stages[i].target > most)
+            most = sc->stages[i].target;
+    return most;
+}
+
+int64_t tt_plan_max_vus(const struct tt_plan *p, const struct tt_stripe *s)
+{
+    int64_t most = 0;
+    for (size_t i = 0; i < p->n_scenarios;
+         i++) { /* the sum can only rise where a scenario starts */
+        uint64_t at = p->scenarios[i].start_time_ns;
+        int64_t sum = 0;
+        for (size_t k = 0; k < p->n_scenarios; k++)
+            if (p->scenarios[k].start_time_ns <= at && at <= end_ns(&p->scenarios[k]))
+                sum += tt_stripe_scale(s, most_vus(&p->scenarios[k]));
+        if (sum > most)
+            most = sum;
+    }
+    return most;
+}
+
+uint64_t tt_plan_max_duration_ns(const struct tt_plan *p)
+{
+    uint64_t longest = 0;
+    for (size_t i = 0; i < p->n_scenarios; i++)
+        if (end_ns(&p->scenarios[i]) > longest)
+            longest = end_ns(&p->scenarios[i]);
+    return longest;
+}
+
+struct tt_plan *tt_plan_new(void)
+{
+    struct tt_plan *p = tt_xcalloc(1, sizeof *p);
+    tt_arena_init(&p->arena);
+    tt_options_init(&p->opt, &p->arena);
+    return p;
+}
+
+void tt_plan_free(struct tt_plan *p)
+{
+    if (!p)
+        return;
+    tt_options_fini(&p->opt);
+    tt_arena_fini(&p->arena);
+    tt_free(p);
+}
