@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: MIT */
+/* A worker's thread: makes its VUs, obeys the coordinator's orders, reports. Everything here runs
+ * on the worker's thread except tt__order_post (coordinator) and tt__report_post's delivery. */
+#include "base/clock.h"
+#include "run/run_int.h"
+#include <string.h>
+
+struct tt__report *tt__report_new(struct tt__lane *lane, enum tt__report_kind kind)
+{
+    struct tt__report *rep = tt_xcalloc(1, sizeof *rep);
+    rep->lane = lane;
+    rep->run = lane->run;
+    rep->kind = kind;
+    tt_buf_init(&rep->result, SIZE_MAX);
+    return rep;
+}
+
+/* --- services for the modules
+ * ------------------------------------------------------------------------- */
+
+static void abort_test(struct tt_worker *w, const char *message)
+{
+    struct tt__lane *lane = w->user;
+    if (!lane) /* the first init: its own error ends everything */
+        return;
+    struct tt__report *rep = tt__report_new(lane, REPORT_ABORT);
+    tt_buf_puts(&rep->result, message ? message : "");
+    tt__report_post(lane, rep);
+}
+
+static char *summary_text(const cJSON *data)
+{
+    return tt_summary_text(data, false, TT_SUMMARY_COMPACT);
+}
+
+const struct tt_services tt__services = {.abort_test = abort_test, .summary_text = summary_text};
+
+/* --- start and end
+ * -------------------------------------------------------------------------------------- */
+
+static const struct tt_tags *service_tags(struct tt__lane *lane, const char *group)
+{
+    const struct tt_plan *plan = lane->run->plan;
+    const struct tt_tag own = {"group", group};
+    struct tt_tagpool *pool = lane->w->tags;
+    const struct tt_tags *t =
+        tt_tags_with(pool, tt_tags_empty(pool), plan->run_tags, plan->n_run_tags);
+    return tt_tags_with(pool, t, &own, 1);
+}
+
+static bool make_vus(struct tt__lane *lane, struct tt_err *err)
+{
+    struct tt_run *r = lane->run;
+    int64_t n = tt_plan_max_vus(r->plan, &lane->stripe);
+    lane->vus = tt_xcalloc((size_t)n + 1, sizeof *lane->vus);
+    lane->idle = tt_xcalloc((size_t)n + 1, sizeof *lane->idle);
+    for (int64_t i = 0; i < n; i++) {
+        uint64_t id = (uint64_t)tt_stripe_global(&lane->stripe, i) + 1;
+        struct tt_vu *vu = tt_vu_new(lane->w, id, err);
+        if (!vu)
+            return false;
+        lane->vus[lane->n_vus++] = vu;
+    }
+    for (size_t i = lane->n_vus; i > 0; i--)
+        lane->idle[lane->n_idle++] = lane->vus[i - 1];
+    if (lane->index == 0 && (r->has_setup || r->has_teardown || r->has_summary)) {
+        lane->service = tt_vu_new(lane->w, 0, err);
+        return lane->service != NULL;
+    }
+    return true;
+}
+
+static void close_lane(struct tt__lane *lane)
+{
+    tt__jobs_free(lane);
+    for (size_t i = 0; i < lane->n_vus; i++)
+        tt_vu_free(lane->vus[i]);
+    tt_vu_free(lane->service);
+    tt_free(lane->vus);
+    tt_free(lane->idle);
+    tt_worker_free(lane->w);
+    lane->w = NULL;
+}
+
+void *tt__lane_main(void *arg)
+{
+    struct tt__lane *lane = arg;
+    struct tt_run *r = lane->run;
+    struct tt__report *rep = tt__report_new(lane, REPORT_READY);
+    const struct tt_worker_config c = {
+        .index = lane->index,
+        .loop = lane->loop,
+        .script = r->script,
+        .plan = r->plan,
+        .registry = r->registry,
+        .env = r->plan->env,
+        .n_env = r->plan->n_env,
+        .services = &tt__services,
+        .allow_unsafe = r->plan->opt.allow_unsafe,
+        .user = lane,
+    };
+    lane->w = tt_worker_new(&c, &rep->err);
+    rep->failed = !lane->w || !make_vus(lane, &rep->err);
+    tt__report_post(lane, rep);
+    tt_loop_run(lane->loop); /* until ORDER_QUIT */
+    close_lane(lane);
+    tt_loop_close_mailbox(lane->loop);
+    tt__report_post(lane, tt__report_new(lane, REPORT_GONE));
+    return NULL;
+}
+
+/* --- orders
+ * ------------------------------------------------------------------------------------------------
+ */
+
+static void answer_tick(struct tt__lane *lane, struct tt_batch *spare)
+{
+    struct tt__report *rep = tt__report_new(lane, REPORT_TICK);
+    uint64_t now = tt_loop_now(lane->loop);
+    rep->batch = tt_shard_swap(lane->w->shard, spare);
+    rep->vus_active = lane->active;
+    rep->vus_max = (int64_t)lane->n_vus;
+    rep->complete = lane->complete;
+    rep->interrupted = lane->interrupted;
+    rep->n_scenarios = lane->n_jobs;
+    rep->progress = tt_xcalloc(lane->n_jobs + 1, sizeof *rep->progress);
+    rep->finished = tt_xcalloc(lane->n_jobs + 1, sizeof *rep->finished);
+    rep->cut = tt_xcalloc(lane->n_jobs + 1, sizeof *rep->cut);
+    for (size_t i = 0; i < lane->n_jobs; i++) {
+        struct tt__job *job = &lane->jobs[i];
+        rep->progress[i] = job->cls->progress(job->exec, now);
+        rep->finished[i] = job->cls->finished(job->exec);
+        rep->cut[i] = job->cut;
+    }
+    tt__report_post(lane, rep);
+}
+
+static void called(struct tt_vu *vu, enum tt_outcome how, lua_State *co, int nresults,
+                   const char *message, void *arg)
+{
+    struct tt__lane *lane = arg;
+    struct tt__report *rep = tt__report_new(lane, REPORT_CALLED);
+    rep->outcome = how;
+    const char *root = vu->stage == TT_STAGE_SETUP ? "data" : "summary";
+    if (how == TT_DONE && nresults > 0 &&
+        !tt_lua_flatten(co, -nresults, root, &rep->result, &rep->err))
+        rep->failed = true;
+    if (message)
+        tt_err_set(&rep->err, TT_EXIT_SCRIPT, "%s", message);
+    lane->calling = false;
+    tt__report_post(lane, rep);
+}
+
+static void call(struct tt__lane *lane, struct tt__order *o)
+{
+    const char *group = o->stage == TT_STAGE_SETUP      ? "::setup"
+                        : o->stage == TT_STAGE_TEARDOWN ? "::teardown"
+                                                        : "";
+    const struct tt_buf *setup = &lane->run->setup;
+    tt_vu_activate(lane->service, NULL, service_tags(lane, group));
+    lane->calling = true;
+    tt_vu_call(lane->service, o->stage, o->function, o->argument, setup->data, setup->len, called,
+               lane);
+}
+
+static void obey(struct tt_letter *l)
+{
+    struct tt__order *o = (struct tt__order *)(void *)l;
+    struct tt__lane *lane = o->lane;
+    switch (o->kind) {
+    case ORDER_GO:
+        tt__jobs_start(lane, o->zero_ns);
+        break;
+    case ORDER_TICK:
+        answer_tick(lane, o->spare);
+        break;
+    case ORDER_STOP:
+        tt__jobs_stop(lane);
+        break;
+    case ORDER_CALL:
+        call(lane, o);
+        break;
+    case ORDER_CUT_CALL:
+        if (lane->calling)
+            tt_vu_interrupt(lane->service);
+        break;
+    case ORDER_QUIT:
+        tt_loop_stop(lane->loop);
+        break;
+    }
+    cJSON_Delete(o->argument);
+    tt_free(o);
+}
+
+void tt__order_post(struct tt__lane *lane, struct tt__order o)
+{
+    struct tt__order *copy = tt_xmemdup(&o, sizeof o);
+    copy->lane = lane;
+    copy->letter.deliver = obey;
+    if (!tt_loop_post(lane->loop, &copy->letter)) {
+        cJSON_Delete(copy->argument);
+        tt_free(copy);
+    }
+}

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT */
+/* From the command line to a plan: flags, config file, the script's first init, environment, then
+ * the layers in their order. Coordinator thread. */
+#include "base/exitcode.h"
+#include "base/log.h"
+#include "run/run_int.h"
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+/* The first init: the script's top level, in a worker of its own that is thrown away afterwards. */
+struct probe {
+    struct tt_loop *loop;
+    struct tt_worker *w;
+    struct tt_vu *vu;
+};
+
+static bool probe_open(struct probe *p, struct tt_run *r, const struct tt_options *o,
+                       const struct tt_tag_list *env, struct tt_err *err)
+{
+    p->loop = tt_loop_new(err);
+    if (!p->loop)
+        return false;
+    const struct tt_worker_config c = {
+        .loop = p->loop,
+        .script = r->script,
+        .registry = r->registry,
+        .env = env->items,
+        .n_env = env->n,
+        .services = &tt__services,
+        .allow_unsafe = o->allow_unsafe,
+    };
+    p->w = tt_worker_new(&c, err);
+    p->vu = p->w ? tt_vu_new(p->w, 0, err) : NULL;
+    return p->vu != NULL;
+}
+
+static void probe_close(struct probe *p)
+{
+    tt_vu_free(p->vu);
+    tt_worker_free(p->w);
+    tt_loop_free(p->loop);
+}
+
+static bool has_function(void *probe, const char *name)
+{
+    return tt_vu_has(((struct probe *)probe)->vu, name);
+}
+
+static cJSON *read_config(const char *path, struct tt_err *err)
+{
+    struct tt_buf text;
+    char block[4096];
+    size_t n;
+    FILE *f = fopen(path, "rb");
+    if (!f) {
+        tt_err_sys(err, TT_EXIT_CONFIG, errno, "--config: cannot read '%s'", path);
+        return NULL;
+    }
+    tt_buf_init(&text, 16 * 1024 * 1024);
+    while ((n = fread(block, 1, sizeof block, f)) > 0)
+        tt_buf_append(&text, block, n);
+    fclose(f);
+    const char *at = NULL;
+    cJSON *v = cJSON_ParseWithLengthOpts(text.data ? text.data : "", text.len, &at, false);
+    if (!v) {
+        size_t line = 1;
+        for (const char *s = text.data; s && s < at; s++)
+            line += *s == '\n';
+        tt_err_set(err, TT_EXIT_CONFIG, "%s:%zu: not valid JSON", path, line);
+    }
+    tt_buf_fini(&text);
+    return v;
+}
+
+/* Layer upon layer into plan->opt. */
+static bool settle_options(struct tt_run *r, const cJSON *script, int argc, char **argv,
+                           char **environment, struct tt_err *err)
+{
+    struct tt_plan *p = r->plan;
+    struct tt_text_list positional;
+    const char *config = NULL;
+    struct tt_options early; /* flags and environment alone, for the config file's name */
+    tt_options_init(&early, &p->arena);
+    bool ok = tt_options_apply_env(&early, &p->arena, environment, err) &&
+              tt_options_apply_flags(&early, &p->arena, argc, argv, &positional, err);
+    if (ok && early.set[TT_OPT_config])
+        config = early.config;
+    tt_options_fini(&early);
+    if (ok && config) {
+        cJSON *v = read_config(config, err);
+        ok = v && tt_options_apply_json(&p->opt, &p->arena, v, TT_LAYER_CONFIG, config, err);
+        cJSON_Delete(v);
+    }
+    return ok &&
+           (!script ||
+            tt_options_apply_json(&p->opt, &p->arena, script, TT_LAYER_SCRIPT, "options", err)) &&
+           tt_options_apply_env(&p->opt, &p->arena, environment, err) &&
+           tt_options_apply_flags(&p->opt, &p->arena, argc, argv, &positional, err);
+}
+
+/* What init itself needs, before the script's options are known: --env, --lib and the like. */
+static bool read_early(struct tt_run *r, int argc, char **argv, char **environment,
+                       struct tt_options *o, struct tt_tag_list *env, struct tt_err *err)
+{
+    struct tt_text_list positional;
+    tt_options_init(o, &r->arena);
+    if (!tt_options_apply_env(o, &r->arena, environment, err) ||
+        !tt_options_apply_flags(o, &r->arena, argc, argv, &positional, err) ||
+        !tt_options_script_env(o, &r->arena, environment, env, err))
+        return false;
+    if (positional.n != 1)
+        return tt_err_set(err, TT_EXIT_OTHER,
+                          positional.n ? "expected one script, found %zu ('%s', '%s', ...)"
+                                       : "expected a script: ttload run SCRIPT.lua",
+                          positional.n, positional.n ? positional.items[0] : "",
+                          positional.n ? positional.items[1] : "");
+    if (o->verbose)
+        tt_log_set_level(TT_LOG_DEBUG);
+    r->script = tt_script_load(positional.items[0], &o->lib, err);
+    return r->script != NULL;
+}
+
+static bool prepare(struct tt_run *r, int argc, char **argv, char **environment,
+                    struct probe *probe, struct tt_options *early, struct tt_err *err)
+{
+    struct tt_tag_list env;
+    if (!read_early(r, argc, argv, environment, early, &env, err))
+        return false;
+    r->registry = tt_registry_new();
+    r->plan = tt_plan_new();
+    r->plan->env = env.items;
+    r->plan->n_env = env.n;
+    r->plan->script_path = tt_script_path(r->script);
+    if (!probe_open(probe, r, early, &env, err))
+        return false;
+    r->has_setup = tt_vu_has(probe->vu, "setup");
+    r->has_teardown = tt_vu_has(probe->vu, "teardown");
+    r->has_summary = tt_vu_has(probe->vu, "handle_summary");
+    cJSON *script = tt_vu_field_json(probe->vu, "options", err);
+    bool ok = script || !err->text[0];
+    if (!ok)
+        err->exit_code = TT_EXIT_CONFIG;
+    ok = ok && settle_options(r, script, argc, argv, environment, err) &&
+         tt_plan_build(r->plan, r->registry, has_function, probe, err);
+    cJSON_Delete(script);
+    if (!ok)
+        return tt_err_wrap(err, "%s", tt_script_path(r->script));
+    tt_registry_freeze(r->registry);
+    return true;
+}
+
+struct tt_run *tt_run_prepare(int argc, char **argv, char **environment, struct tt_err *err)
+{
+    struct tt_run *r = tt_xcalloc(1, sizeof *r);
+    struct probe probe = {0};
+    struct tt_options early = {0};
+    tt_arena_init(&r->arena);
+    bool ok = prepare(r, argc, argv, environment, &probe, &early, err);
+    probe_close(&probe);
+    tt_options_fini(&early);
+    if (ok)
+        return r;
+    tt_run_free(r);
+    return NULL;
+}
+
+const struct tt_plan *tt_run_plan(const struct tt_run *r)
+{
+    return r->plan;
+}
+
+void tt_run_free(struct tt_run *r)
+{
+    if (!r)
+        return;
+    tt_plan_free(r->plan);
+    tt_registry_free(r->registry);
+    tt_script_free(r->script);
+    tt_arena_fini(&r->arena);
+    tt_free(r);
+}

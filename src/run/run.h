@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/* One test run, from the command line's words to the exit code. The coordinator is the thread that
+ * calls tt_run_*; workers are its threads. For cli/. */
+#pragma once
+#include "exec/exec.h"
+#include "metric/shard.h"
+#include "plan/plan.h"
+
+struct tt_run;
+
+/* What a run shows of one scenario. */
+struct tt_run_scenario {
+    const struct tt_scenario *sc;
+    enum {
+        TT_SCENARIO_WAITING,
+        TT_SCENARIO_RUNNING,
+        TT_SCENARIO_STOPPING,
+        TT_SCENARIO_DONE,
+        TT_SCENARIO_CUT
+    } state;
+    struct tt_exec_progress progress; /* summed over the workers */
+    uint64_t elapsed_ns;              /* since its start time; 0 while waiting */
+    uint64_t waiting_ns;
+};
+struct tt_run_progress {
+    const char *phase; /* "init", "setup", "running", "teardown" */
+    uint64_t elapsed_ns;
+    int64_t vus_active, vus_max;
+    uint64_t iterations_complete, iterations_interrupted;
+    const struct tt_run_scenario *scenarios;
+    size_t n_scenarios;
+    const struct tt_totals *totals;
+    const struct tt_registry *registry;
+    const struct tt_plan *plan;
+};
+
+/* How cli/ watches: called on the coordinator's thread. Any may be NULL. */
+struct tt_run_view {
+    void *arg;
+    void (*start)(void *arg, const struct tt_plan *plan);
+    void (*tick)(void *arg,
+                 const struct tt_run_progress *p); /* about once a second, and at the end */
+    void (*end)(void *arg);                        /* before the summary is printed */
+};
+
+/* Reads the script, runs its first init, settles the options and the plan. argv: the words after
+ * "run". NULL with err on failure. environ: the process's. */
+struct tt_run *tt_run_prepare(int argc, char **argv, char **environ, struct tt_err *err);
+const struct tt_plan *tt_run_plan(const struct tt_run *r);
+/* Runs the test, prints and writes the summary. Returns the exit code; err is filled when something
+ * went wrong that the user must hear about. Once only. */
+int tt_run_go(struct tt_run *r, const struct tt_run_view *view, struct tt_err *err);
+void tt_run_free(struct tt_run *r);
