@@ -170,6 +170,10 @@ bool tt_utf8_valid(const char *s, size_t n)
 
 char *tt_format_double(char *buf, size_t size, double v)
 {
+    if (v == floor(v) && fabs(v) < 1e17) {
+        snprintf(buf, size, "%.0f", v);
+        return buf;
+    }
     for (int precision = 1; precision <= 17; precision++) {
         snprintf(buf, size, "%.*g", precision, v);
         if (strtod(buf, NULL) == v)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Numbers as the summary shows them, and JSON with exact numbers. */
-#include "base/buf.h"
+#include "base/json.h"
 #include "base/memory.h"
 #include "base/str.h"
 #include "output/summary.h"
@@ -95,62 +95,11 @@ char *tt_summary_number(char *buf, size_t size, double v)
     return buf;
 }
 
-/* --- JSON
- * --------------------------------------------------------------------------------------------------
- */
-
-static void put_text(struct tt_buf *b, const char *s)
-{
-    cJSON *item = cJSON_CreateString(s);
-    char *text = cJSON_PrintUnformatted(item); /* its escaping */
-    tt_buf_puts(b, text);
-    cJSON_free(text);
-    cJSON_Delete(item);
-}
-
-static void put_number(struct tt_buf *b, double v)
-{
-    char text[48];
-    if (!isfinite(v))
-        tt_buf_puts(b, "null");
-    else if (v == trunc(v) && fabs(v) < 1e15)
-        tt_buf_printf(b, "%.0f", v);
-    else
-        tt_buf_puts(b, tt_format_double(text, sizeof text, v));
-}
-
-static void put_json(struct tt_buf *b, const cJSON *v, int depth)
-{
-    if (cJSON_IsNumber(v)) {
-        put_number(b, v->valuedouble);
-    } else if (cJSON_IsString(v)) {
-        put_text(b, v->valuestring);
-    } else if (cJSON_IsArray(v) || cJSON_IsObject(v)) {
-        bool list = cJSON_IsArray(v);
-        tt_buf_putc(b, list ? '[' : '{');
-        for (const cJSON *c = v->child; c; c = c->next) {
-            tt_buf_printf(b, "%s\n%*s", c == v->child ? "" : ",", 2 * depth + 2, "");
-            if (!list) {
-                put_text(b, c->string);
-                tt_buf_puts(b, ": ");
-            }
-            put_json(b, c, depth + 1);
-        }
-        if (v->child)
-            tt_buf_printf(b, "\n%*s", 2 * depth, "");
-        tt_buf_putc(b, list ? ']' : '}');
-    } else if (cJSON_IsRaw(v)) {
-        tt_buf_puts(b, v->valuestring);
-    } else {
-        tt_buf_puts(b, cJSON_IsTrue(v) ? "true" : cJSON_IsFalse(v) ? "false" : "null");
-    }
-}
-
 char *tt_summary_json(const cJSON *data)
 {
     struct tt_buf b;
     tt_buf_init(&b, SIZE_MAX);
-    put_json(&b, data, 0);
+    tt_json_write(&b, data, true);
     tt_buf_putc(&b, '\n');
     return tt_buf_take(&b);
 }

@@ -70,6 +70,10 @@ static void sum_scenario(struct tt_run *r, size_t i, uint64_t now)
         cut |= rep->cut[i];
     }
     s->progress.fraction = n ? fraction / n : 0;
+    if (s->progress.total) { /* iterations or time, whatever is nearer to the end */
+        double done = (double)s->progress.done / (double)s->progress.total;
+        s->progress.fraction = done > s->progress.fraction ? done : s->progress.fraction;
+    }
     s->elapsed_ns = r->zero_ns && now > start ? now - start : 0;
     s->waiting_ns = r->zero_ns && now < start ? start - now : 0;
     if (!r->zero_ns || now < start)

@@ -2,6 +2,8 @@
 /* From the command line to a plan: flags, config file, the script's first init, environment, then
  * the layers in their order. Coordinator thread. */
 #include "base/exitcode.h"
+#include "base/file.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "run/run_int.h"
 #include <errno.h>
@@ -47,28 +49,18 @@ static bool has_function(void *probe, const char *name)
     return tt_vu_has(((struct probe *)probe)->vu, name);
 }
 
+enum { CONFIG_BYTES_MAX = 16 * 1024 * 1024 };
+
 static cJSON *read_config(const char *path, struct tt_err *err)
 {
     struct tt_buf text;
-    char block[4096];
-    size_t n;
-    FILE *f = fopen(path, "rb");
-    if (!f) {
-        tt_err_sys(err, TT_EXIT_CONFIG, errno, "--config: cannot read '%s'", path);
+    if (!tt_file_read(path, CONFIG_BYTES_MAX, &text, TT_EXIT_CONFIG, err)) {
+        tt_err_wrap(err, "--config");
         return NULL;
     }
-    tt_buf_init(&text, 16 * 1024 * 1024);
-    while ((n = fread(block, 1, sizeof block, f)) > 0)
-        tt_buf_append(&text, block, n);
-    fclose(f);
-    const char *at = NULL;
-    cJSON *v = cJSON_ParseWithLengthOpts(text.data ? text.data : "", text.len, &at, false);
-    if (!v) {
-        size_t line = 1;
-        for (const char *s = text.data; s && s < at; s++)
-            line += *s == '\n';
-        tt_err_set(err, TT_EXIT_CONFIG, "%s:%zu: not valid JSON", path, line);
-    }
+    cJSON *v = tt_json_read(text.data, text.len, TT_EXIT_CONFIG, err);
+    if (!v)
+        tt_err_wrap(err, "%s", path);
     tt_buf_fini(&text);
     return v;
 }

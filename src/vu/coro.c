@@ -80,10 +80,15 @@ int tt_vu_unwind(lua_State *L, enum tt_unwind why, int message_index)
     return lua_error(L);
 }
 
+bool tt_vu_unwinding(lua_State *L)
+{
+    return tt_worker_of(L)->in->unwinding != TT_UNWIND_NONE;
+}
+
 /* For pcall and friends: a caught error that must go on. */
 static bool must_go_on(lua_State *L, int status)
 {
-    return status != LUA_OK && status != LUA_YIELD && tt_worker_of(L)->in->unwinding;
+    return status != LUA_OK && status != LUA_YIELD && tt_vu_unwinding(L);
 }
 
 static int pcall_done(lua_State *L, int status, lua_KContext extra)

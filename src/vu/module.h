@@ -26,5 +26,9 @@ struct tt_module {
     void (*iteration_returned)(struct tt_vu *vu, void *state);
 };
 
+/* __index of a module's own metatable for what it does not know (upvalues: the table, its name):
+ * raises with a suggestion. */
+int tt_l_unknown_field(lua_State *L);
+
 /* The registered modules, NULL at the end. */
 extern const struct tt_module *const tt_modules[];

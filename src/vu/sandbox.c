@@ -47,7 +47,7 @@ static int frozen_pairs(lua_State *L)
 }
 
 /* upvalue 1: the module's table, 2: its name */
-static int unknown_field(lua_State *L)
+int tt_l_unknown_field(lua_State *L)
 {
     const char *name = lua_tostring(L, lua_upvalueindex(2));
     const char *key = luaL_tolstring(L, 2, NULL);
@@ -71,7 +71,7 @@ void tt__freeze_push(lua_State *L, const char *name, bool strict)
         lua_createtable(L, 0, 1);
         lua_pushvalue(L, real);
         lua_pushstring(L, name);
-        lua_pushcclosure(L, unknown_field, 2);
+        lua_pushcclosure(L, tt_l_unknown_field, 2);
         lua_setfield(L, -2, "__index");
         lua_setmetatable(L, real);
     }

@@ -5,9 +5,9 @@
  *
  * lua_upvaluejoin gives the one closure of a chunk a fresh upvalue before each run; the closures
  * created by the run keep that upvalue, so joining again for the next VU does not disturb them. */
+#include "base/file.h"
 #include "base/str.h"
 #include "vu/vu_int.h"
-#include <errno.h>
 #include <lauxlib.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,26 +21,6 @@ struct tt_script {
 
 enum { SCRIPT_BYTES_MAX = 64 * 1024 * 1024 };
 
-static bool read_file(const char *path, struct tt_buf *out, struct tt_err *err)
-{
-    char block[16384];
-    size_t n;
-    FILE *f = fopen(path, "rb");
-    if (!f)
-        return tt_err_sys(err, TT_EXIT_OTHER, errno, "cannot read '%s'", path);
-    tt_buf_init(out, SCRIPT_BYTES_MAX);
-    bool ok = true;
-    while (ok && (n = fread(block, 1, sizeof block, f)) > 0)
-        ok = tt_buf_append(out, block, n);
-    int e = ferror(f) ? errno : 0;
-    fclose(f);
-    if (ok && !e)
-        return true;
-    tt_buf_fini(out);
-    return e ? tt_err_sys(err, TT_EXIT_OTHER, e, "cannot read '%s'", path)
-             : tt_err_set(err, TT_EXIT_OTHER, "'%s' is larger than 64 MiB", path);
-}
-
 static char *folder_of(const char *path)
 {
     const char *slash = strrchr(path, '/');
@@ -51,7 +31,7 @@ struct tt_script *tt_script_load(const char *path, const struct tt_text_list *li
                                  struct tt_err *err)
 {
     struct tt_buf text;
-    if (!read_file(path, &text, err)) {
+    if (!tt_file_read(path, SCRIPT_BYTES_MAX, &text, TT_EXIT_OTHER, err)) {
         tt_err_wrap(err, "script");
         return NULL;
     }
@@ -98,7 +78,7 @@ static void push_compiled(lua_State *L, struct tt_worker *w, const char *path)
     struct tt_buf read = {0};
     struct tt_err err;
     if (strcmp(path, w->script->path) != 0) {
-        if (!read_file(path, &read, &err))
+        if (!tt_file_read(path, SCRIPT_BYTES_MAX, &read, TT_EXIT_OTHER, &err))
             luaL_error(L, "%s", err.text);
         text = read.data ? read.data : "";
         n = read.len;

@@ -113,7 +113,9 @@ static cJSON *json_table(struct walk *k, int idx)
         path_pop(k, before);
         cJSON_AddItemToArray(out, item);
     }
-    for (lua_pushnil(L); !is_list && lua_next(L, idx); lua_pop(L, 1)) {
+    if (!is_list)
+        lua_pushnil(L);
+    for (; !is_list && lua_next(L, idx); lua_pop(L, 1)) {
         int value = lua_gettop(L);
         size_t before = path_push_key(k, value - 1);
         cJSON *item = json_value(k, value);

@@ -64,10 +64,10 @@ static uint64_t iteration_done(struct tt_exec *e, uint32_t slot, uint64_t now_ns
 
 static struct tt_exec_progress progress(const struct tt_exec *e, uint64_t now_ns)
 {
-    /* done is this worker's part of the total, so fractions over workers cannot be averaged from
-     * it. */
+    /* Over all slices the shares add up to the total; how much of its share a slice does is open. */
     return (struct tt_exec_progress){tt__exec_time_fraction(e, now_ns), e->n_active, e->n_slots,
-                                     e->done, total(e)};
+                                     e->done,
+                                     (uint64_t)tt_stripe_scale(e->stripe, e->sc->iterations)};
 }
 
 static void describe(const struct tt_scenario *sc, char *buf, size_t size)
