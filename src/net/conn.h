@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/* A client's byte stream: resolve, connect without blocking, TLS where asked, read, write, phase
+ * stamps. Knows no protocol. Worker thread only; callbacks come from I/O callbacks of the loop and
+ * must not run Lua (they finish ops or call tt_loop_ready). */
+#pragma once
+#include "base/buf.h"
+#include "net/resolve.h"
+
+struct tt_conn;
+struct tt_tls_profile;
+
+struct tt_conn_error {
+    int code; /* 0: none; the numbers of docs/http.md: 1101 no such host, 1212 refused, 1310 ... */
+    char text[236];
+};
+/* Monotonic ns; 0 = did not happen. */
+struct tt_conn_stamps {
+    uint64_t begin, looked_up, connected, secured;
+};
+/* What the owner does; none may be NULL. */
+struct tt_conn_events {
+    void (*opened)(struct tt_conn *c);   /* connected, TLS established */
+    void (*readable)(struct tt_conn *c); /* tt_conn_read until it says AGAIN */
+    void (*drained)(struct tt_conn *c);  /* what was queued is written */
+    void (*failed)(struct tt_conn *c);   /* before or after opened; c->error says why; the last
+                                            call; the owner closes (now or later) */
+};
+struct tt_conn_target {
+    const char *host; /* without brackets; also SNI and the name that is verified */
+    uint16_t port;
+    const struct tt_tls_profile *tls; /* NULL: plain */
+};
+struct tt_conn {
+    const struct tt_conn_events *events;
+    void *owner;
+    struct tt_conn_error error;
+    struct tt_conn_stamps at;
+    uint64_t sent_bytes, received_bytes; /* on the wire of the protocol above TLS */
+    char remote_ip[46];
+    uint16_t remote_port;
+    struct tt_conn_int *in;
+};
+
+/* What a worker's connections share. */
+struct tt_net;
+struct tt_net *tt_net_new(struct tt_loop *loop, struct tt_resolver *resolver);
+void tt_net_free(struct tt_net *n); /* every connection is closed */
+
+/* Starts dialling; target's texts are copied. No callback before it returns. */
+void tt_conn_open(struct tt_conn *c, struct tt_net *n, const struct tt_conn_target *target,
+                  const struct tt_conn_events *events, void *owner);
+enum tt_conn_result { TT_CONN_DONE, TT_CONN_AGAIN, TT_CONN_EOF, TT_CONN_FAILED };
+/* Reads up to n bytes; DONE: *got > 0. FAILED: c->error is set; failed() is not called. EOF: the
+ * peer has ended its side. */
+enum tt_conn_result tt_conn_read(struct tt_conn *c, void *p, size_t n, size_t *got);
+/* Writes at once what the socket takes and queues a copy of the rest. False when it has failed
+ * (error is set, failed() is called later from the loop). */
+bool tt_conn_write(struct tt_conn *c, const void *p, size_t n);
+/* Two pieces in one system call where possible (header, payload). */
+bool tt_conn_write2(struct tt_conn *c, const void *a, size_t an, const void *b, size_t bn);
+size_t tt_conn_queued(const struct tt_conn *c); /* bytes not yet taken by the socket */
+/* Stops (false) or resumes reading: backpressure. */
+void tt_conn_want_read(struct tt_conn *c, bool want);
+/* Ends it, whatever its state; queued bytes are dropped, TLS close_notify is tried. No callback
+ * afterwards; the struct is the owner's again. abort: RST instead of FIN. */
+void tt_conn_close(struct tt_conn *c, bool abort);
+const char *tt_conn_tls_version(const struct tt_conn *c); /* "tls1.3"; NULL without TLS */
