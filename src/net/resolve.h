@@ -20,14 +20,17 @@ struct tt_lookup {
     const char *error;             /* NULL on success: "no such host" ... */
     int error_code;                /* 0, 1101 no such host, 1100 other DNS failure */
     uint64_t started_ns, ended_ns; /* equal when nothing had to be asked */
-    struct tt_lookup *next;
+    struct tt_lookup *next;        /* the rest is the resolver's; zero before the first use */
     void *entry;
+    uint16_t port;
 };
 
 struct tt_resolver *tt_resolver_new(struct tt_loop *loop, const struct tt_options *opt);
+/* Not from inside a done; no look-up is under way (cancel them). */
 void tt_resolver_free(struct tt_resolver *r);
 /* Starts a look-up. done may be called before this returns. */
 void tt_resolve(struct tt_resolver *r, struct tt_lookup *l, const char *host, uint16_t port);
+/* done is not called. In any state, also when nothing is under way. */
 void tt_resolve_cancel(struct tt_resolver *r, struct tt_lookup *l);
 /* The hosts option alone: does an entry match host[:port]? *ip gets text; *port 0 = keep. */
 bool tt_resolver_override(const struct tt_resolver *r, const char *host, uint16_t port, char ip[64],
