@@ -51,10 +51,12 @@ void tt_conn_open(struct tt_conn *c, struct tt_net *n, const struct tt_conn_targ
                   const struct tt_conn_events *events, void *owner);
 enum tt_conn_result { TT_CONN_DONE, TT_CONN_AGAIN, TT_CONN_EOF, TT_CONN_FAILED };
 /* Reads up to n bytes; DONE: *got > 0. FAILED: c->error is set; failed() is not called. EOF: the
- * peer has ended its side. */
+ * peer has ended its side (over TLS also without close_notify); ours can still write. Not open yet:
+ * AGAIN. */
 enum tt_conn_result tt_conn_read(struct tt_conn *c, void *p, size_t n, size_t *got);
-/* Writes at once what the socket takes and queues a copy of the rest. False when it has failed
- * (error is set, failed() is called later from the loop). */
+/* Writes at once what the socket takes and queues a copy of the rest (at most 256 MiB; all of it
+ * before opened). False when it has failed (error is set; readable() is called once more for what
+ * the peer had said, then failed(), both later from the loop). */
 bool tt_conn_write(struct tt_conn *c, const void *p, size_t n);
 /* Two pieces in one system call where possible (header, payload). */
 bool tt_conn_write2(struct tt_conn *c, const void *a, size_t an, const void *b, size_t bn);

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* TLS profiles of clients: one SSL_CTX each. The system's CA certificates are parsed once per
- * process, at the first use, into one X509_STORE that every profile shares. */
+ * process, when the first profile that verifies is made, into one X509_STORE that those profiles
+ * share; SSL_CERT_FILE and SSL_CERT_DIR replace the system's places. ALPN is http/1.1. */
 #pragma once
 #include "plan/options.h"
 
 struct tt_tls_profile;
-/* From the options (insecure_skip_tls_verify, ...); NULL opt: defaults. Not shared between threads.
+/* NULL with err: ca_file, SSL_CERT_FILE or SSL_CERT_DIR cannot be read.
+ * From the options (insecure_skip_tls_verify, ...); NULL opt: defaults. Not shared between threads.
  * The caller's. */
 struct tt_tls_profile *tt_tls_profile_new(const struct tt_options *opt, struct tt_err *err);
 void tt_tls_profile_free(struct tt_tls_profile *p); /* NULL is fine; no connection uses it */

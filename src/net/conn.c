@@ -1,0 +1,460 @@
+/* SPDX-License-Identifier: MIT */
+/* A connection's life: look-up, dialling the addresses in turn, the TLS handshake, events, the end.
+ * Worker thread.
+ *
+ * One uv_poll per socket. Readable stays armed from the opening on (each change of a watcher costs
+ * two epoll_ctl in libuv 1.44); writable only while something is queued. libuv reports a socket's
+ * pending error as a status and stops the handle; the bytes that came before the error are still
+ * read first. The poll handle lives until libuv has closed it, the socket is closed as soon as
+ * closing has begun (libuv has taken it out of epoll then).
+ *
+ * Any callback may close the connection. Whoever calls the owner asks call()'s result before it
+ * touches the connection again. */
+#include "net/conn.h"
+#include "base/clock.h"
+#include "base/memory.h"
+#include "base/str.h"
+#include "net/conn_int.h"
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <openssl/err.h>
+#include <stdarg.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MAX_QUEUED_BYTES ((size_t)256 << 20)
+
+struct tt_net {
+    struct tt_loop *loop;
+    struct tt_resolver *resolver;
+    size_t open;
+};
+
+struct tt__watch {
+    uv_poll_t poll;
+    struct tt_conn_int *in;
+};
+
+/* Needed until the connection is open. */
+struct tt__dial {
+    struct tt_lookup lookup;
+    struct tt_conn_int *in;
+    const struct tt_tls_profile *tls;
+    char *host;
+    uint16_t port;
+    struct tt_address *addrs;
+    size_t n, at;
+};
+
+struct tt_net *tt_net_new(struct tt_loop *loop, struct tt_resolver *resolver)
+{
+    struct tt_net *n = tt_xcalloc(1, sizeof *n);
+    n->loop = loop;
+    n->resolver = resolver;
+    return n;
+}
+
+void tt_net_free(struct tt_net *n)
+{
+    if (!n)
+        return;
+    TT_ASSERT(n->open == 0);
+    tt_free(n);
+}
+
+struct tt_loop *tt__net_loop(const struct tt_net *n)
+{
+    return n->loop;
+}
+
+/* --- errors ---------------------------------------------------------------------------------- */
+
+void tt__conn_error(struct tt_conn *c, int code, const char *fmt, ...)
+{
+    va_list ap;
+    if (c->error.code)
+        return; /* the first is the cause */
+    c->error.code = code;
+    va_start(ap, fmt);
+    vsnprintf(c->error.text, sizeof c->error.text, fmt, ap);
+    va_end(ap);
+}
+
+void tt__conn_error_sys(struct tt_conn *c, const char *op, int err)
+{
+    bool dial = tt_streq(op, "connect") || tt_streq(op, "socket");
+    bool six = strchr(c->remote_ip, ':');
+    char text[96], where[64];
+    int code = dial ? 1213 : 1200;
+    snprintf(where, sizeof where, six ? "[%s]:%u" : "%s:%u", c->remote_ip,
+             (unsigned)c->remote_port);
+    uv_strerror_r(-err, text, sizeof text); /* "connection refused": lower case, any C library */
+    if (err == ECONNREFUSED)
+        code = 1212;
+    else if (err == ECONNRESET)
+        code = 1220;
+    else if (err == EPIPE)
+        code = 1201;
+    if (err == ETIMEDOUT && dial)
+        tt__conn_error(c, 1211, "dial tcp %s: i/o timeout", where);
+    else if (dial)
+        tt__conn_error(c, code, "dial tcp %s: %s: %s", where, op, text);
+    else
+        tt__conn_error(c, code, "%s tcp %s: %s", op, where, text);
+}
+
+/* --- watching -------------------------------------------------------------------------------- */
+
+static void on_poll(uv_poll_t *poll, int status, int events);
+
+void tt__conn_arm(struct tt_conn_int *in)
+{
+    int want = 0;
+    if (!in->watch)
+        return;
+    if (in->state == TT__CONN_CONNECTING)
+        want = UV_WRITABLE;
+    else if (in->state == TT__CONN_SECURING)
+        want = UV_READABLE | (SSL_want_write(in->ssl) ? UV_WRITABLE : 0);
+    else if (in->state == TT__CONN_OPEN) {
+        bool out = (tt_conn_queued(in->c) && !in->write_wants_read) || in->read_wants_write;
+        want = ((in->want_read || in->write_wants_read) && !in->eof ? UV_READABLE : 0) |
+               (out ? UV_WRITABLE : 0);
+    }
+    if (want == in->armed)
+        return;
+    in->armed = (uint8_t)want;
+    if (want)
+        uv_poll_start(&in->watch->poll, want, on_poll);
+    else
+        uv_poll_stop(&in->watch->poll);
+}
+
+static void on_closed(uv_handle_t *h)
+{
+    tt_free(h);
+}
+
+static void close_socket(struct tt_conn_int *in)
+{
+    if (in->watch) {
+        in->watch->in = NULL;
+        uv_close((uv_handle_t *)&in->watch->poll, on_closed);
+        in->watch = NULL;
+        in->armed = 0;
+    }
+    if (in->sock.fd >= 0)
+        close(in->sock.fd);
+    in->sock = (struct tt__sock){.fd = -1};
+}
+
+/* False: the owner has closed the connection, in is gone. */
+static bool call(struct tt_conn_int *in, void (*fn)(struct tt_conn *c))
+{
+    bool gone = false, *outer = in->gone;
+    in->gone = &gone;
+    fn(in->c);
+    if (gone) {
+        if (outer)
+            *outer = true;
+        return false;
+    }
+    in->gone = outer;
+    return true;
+}
+
+void tt__conn_die(struct tt_conn_int *in)
+{
+    in->state = TT__CONN_DEAD;
+    tt__conn_arm(in);
+    if (!in->told)
+        tt_loop_ready(in->net->loop, &in->later);
+}
+
+static void run_later(struct tt_ready *r)
+{
+    struct tt_conn_int *in =
+        (struct tt_conn_int *)(void *)((char *)r - offsetof(struct tt_conn_int, later));
+    if (in->state == TT__CONN_OPEN) {
+        if (in->want_read)
+            call(in, in->c->events->readable);
+        return;
+    }
+    if (in->told)
+        return;
+    /* A failed write does not take back what the peer has said before. */
+    bool readable = !in->dial && in->want_read && !in->eof;
+    in->sock.drained = false;
+    in->sock.failing = true;
+    if (readable && (!call(in, in->c->events->readable) || in->told))
+        return;
+    in->told = true;
+    call(in, in->c->events->failed);
+}
+
+/* --- dialling -------------------------------------------------------------------------------- */
+
+static void free_dial(struct tt_conn_int *in)
+{
+    if (!in->dial)
+        return;
+    tt_free(in->dial->host);
+    tt_free(in->dial->addrs);
+    tt_free(in->dial);
+    in->dial = NULL;
+}
+
+/* False with the error noted: this address cannot even be tried. */
+static bool dial_one(struct tt_conn_int *in, const struct tt_address *a)
+{
+    struct tt_conn *c = in->c;
+    int one = 1, fd;
+    bool six = a->sa.ss_family == AF_INET6;
+    const struct sockaddr_in6 *v6 = (const void *)&a->sa;
+    const struct sockaddr_in *v4 = (const void *)&a->sa;
+    inet_ntop(a->sa.ss_family, six ? (const void *)&v6->sin6_addr : (const void *)&v4->sin_addr,
+              c->remote_ip, sizeof c->remote_ip);
+    c->remote_port = ntohs(six ? v6->sin6_port : v4->sin_port);
+    fd = socket(a->sa.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0) {
+        tt__conn_error_sys(c, "socket", errno);
+        return false;
+    }
+    in->sock.fd = fd;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    if (connect(fd, (const struct sockaddr *)&a->sa, a->len) < 0 && errno != EINPROGRESS &&
+        errno != EINTR) {
+        tt__conn_error_sys(c, "connect", errno);
+        close_socket(in);
+        return false;
+    }
+    struct tt__watch *w = tt_xcalloc(1, sizeof *w);
+    int e = uv_poll_init(tt_loop_uv(in->net->loop), &w->poll, fd);
+    if (e) {
+        tt_free(w);
+        tt__conn_error_sys(c, "socket", -e);
+        close_socket(in);
+        return false;
+    }
+    w->in = in;
+    in->watch = w;
+    in->state = TT__CONN_CONNECTING;
+    tt__conn_arm(in);
+    return true;
+}
+
+static void dial_next(struct tt_conn_int *in)
+{
+    struct tt__dial *d = in->dial;
+    while (d->at < d->n)
+        if (dial_one(in, &d->addrs[d->at++]))
+            return;
+    tt__conn_die(in);
+}
+
+static void on_resolved(struct tt_lookup *l)
+{
+    struct tt__dial *d = (struct tt__dial *)(void *)l;
+    struct tt_conn *c = d->in->c;
+    c->at.looked_up = l->ended_ns;
+    if (l->error_code) {
+        tt__conn_error(c, l->error_code, "lookup %s: %s", d->host, l->error);
+        tt__conn_die(d->in);
+        return;
+    }
+    d->addrs = tt_xmemdup(l->addrs, l->n * sizeof *l->addrs);
+    d->n = l->n;
+    dial_next(d->in);
+}
+
+void tt_conn_open(struct tt_conn *c, struct tt_net *n, const struct tt_conn_target *target,
+                  const struct tt_conn_events *events, void *owner)
+{
+    struct tt_conn_int *in = tt_xcalloc(1, sizeof *in);
+    struct tt__dial *d = tt_xcalloc(1, sizeof *d);
+    *c = (struct tt_conn){.events = events, .owner = owner, .in = in};
+    c->at.begin = tt_loop_now(n->loop);
+    in->c = c;
+    in->net = n;
+    in->dial = d;
+    in->sock.fd = -1;
+    in->want_read = true;
+    tt_buf_init(&in->out, MAX_QUEUED_BYTES);
+    tt_ready_init(&in->later, run_later);
+    n->open++;
+    d->in = in;
+    d->tls = target->tls;
+    d->host = tt_xstrdup(target->host);
+    d->port = target->port;
+    d->lookup.done = on_resolved;
+    tt_resolve(n->resolver, &d->lookup, d->host, d->port);
+}
+
+/* --- events ---------------------------------------------------------------------------------- */
+
+static void flush_and_tell(struct tt_conn_int *in)
+{
+    if (!tt_conn_queued(in->c))
+        return;
+    enum tt__io r = tt__conn_flush(in);
+    tt__conn_arm(in);
+    if (r == TT__IO_DONE)
+        call(in, in->c->events->drained);
+}
+
+static void opened(struct tt_conn_int *in)
+{
+    bool gone = false;
+    free_dial(in);
+    in->c->error.code = 0; /* an address that did not answer */
+    in->c->error.text[0] = '\0';
+    in->state = TT__CONN_OPEN;
+    tt__conn_arm(in);
+    in->gone = &gone;
+    if (!call(in, in->c->events->opened))
+        return;
+    if (in->state == TT__CONN_OPEN)
+        flush_and_tell(in); /* what was written before */
+    if (gone)
+        return;
+    in->gone = NULL;
+    if (in->state == TT__CONN_OPEN && in->want_read && in->ssl && SSL_has_pending(in->ssl))
+        tt_loop_ready(in->net->loop, &in->later);
+}
+
+static void secure(struct tt_conn_int *in)
+{
+    ERR_clear_error();
+    int r = SSL_do_handshake(in->ssl);
+    if (r == 1) {
+        in->c->at.secured = tt_loop_now(in->net->loop);
+        opened(in);
+        return;
+    }
+    int e = SSL_get_error(in->ssl, r);
+    if (e == SSL_ERROR_WANT_READ || e == SSL_ERROR_WANT_WRITE) {
+        tt__conn_arm(in);
+        return;
+    }
+    tt__tls_error(in->c, e, "read", in->dial->host);
+    tt__conn_die(in);
+}
+
+static void connected(struct tt_conn_int *in)
+{
+    int err = 0;
+    socklen_t len = sizeof err;
+    getsockopt(in->sock.fd, SOL_SOCKET, SO_ERROR, &err, &len);
+    if (err) {
+        tt__conn_error_sys(in->c, "connect", err);
+        close_socket(in);
+        dial_next(in);
+        return;
+    }
+    in->c->at.connected = tt_loop_now(in->net->loop);
+    in->c->error.code = 0;
+    if (!in->dial->tls) {
+        opened(in);
+        return;
+    }
+    in->state = TT__CONN_SECURING;
+    in->ssl = tt__tls_new(in->dial->tls, in->dial->host, &in->sock);
+    secure(in);
+}
+
+/* The socket has failed and the owner, who may not be reading, has not found out by a read. */
+static void broken(struct tt_conn_int *in)
+{
+    int err = 0;
+    socklen_t len = sizeof err;
+    getsockopt(in->sock.fd, SOL_SOCKET, SO_ERROR, &err, &len);
+    tt__conn_error_sys(in->c, "read", err ? err : ECONNRESET);
+    tt__conn_die(in);
+}
+
+static void open_event(struct tt_conn_int *in, bool failing, int events)
+{
+    bool gone = false, readable = failing || events & UV_READABLE;
+    in->gone = &gone;
+    in->sock.drained = false;
+    in->sock.failing = failing;
+    if (in->read_wants_write && events & UV_WRITABLE) {
+        in->read_wants_write = false;
+        readable = true;
+    }
+    if ((events & UV_WRITABLE || in->write_wants_read) && !failing)
+        flush_and_tell(in);
+    if (!gone && in->state == TT__CONN_OPEN && readable && in->want_read && !in->eof)
+        call(in, in->c->events->readable);
+    if (gone)
+        return;
+    in->gone = NULL;
+    if (failing && in->state == TT__CONN_OPEN)
+        broken(in);
+    else
+        tt__conn_arm(in);
+}
+
+static void on_poll(uv_poll_t *poll, int status, int events)
+{
+    struct tt__watch *w = (struct tt__watch *)poll;
+    struct tt_conn_int *in = w->in;
+    struct tt_loop *loop = in->net->loop;
+    if (status < 0)
+        in->armed = 0; /* libuv has stopped it */
+    if (in->state == TT__CONN_CONNECTING) {
+        connected(in);
+    } else if (in->state == TT__CONN_SECURING) {
+        in->sock.drained = false;
+        in->sock.failing = status < 0;
+        secure(in);
+    } else if (in->state == TT__CONN_OPEN) {
+        open_event(in, status < 0, events);
+    }
+    tt_loop_run_ready(loop);
+}
+
+/* --- the end --------------------------------------------------------------------------------- */
+
+void tt_conn_close(struct tt_conn *c, bool abort)
+{
+    struct tt_conn_int *in = c->in;
+    if (!in)
+        return;
+    c->in = NULL;
+    if (in->gone)
+        *in->gone = true;
+    tt_loop_unready(in->net->loop, &in->later);
+    if (in->dial)
+        tt_resolve_cancel(in->net->resolver, &in->dial->lookup);
+    free_dial(in);
+    if (abort && in->sock.fd >= 0) {
+        struct linger rst = {.l_onoff = 1};
+        setsockopt(in->sock.fd, SOL_SOCKET, SO_LINGER, &rst, sizeof rst);
+    } else if (in->ssl && in->state == TT__CONN_OPEN) {
+        ERR_clear_error();
+        SSL_shutdown(in->ssl);
+        ERR_clear_error();
+    }
+    SSL_free(in->ssl);
+    close_socket(in);
+    tt_buf_fini(&in->out);
+    in->net->open--;
+    tt_free(in);
+}
+
+const char *tt_conn_tls_version(const struct tt_conn *c)
+{
+    if (!c->in || !c->in->ssl)
+        return NULL;
+    switch (SSL_version(c->in->ssl)) {
+    case TLS1_3_VERSION:
+        return "tls1.3";
+    case TLS1_2_VERSION:
+        return "tls1.2";
+    default:
+        return "tls";
+    }
+}
