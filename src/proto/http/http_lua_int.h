@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of the ttload.http binding share. Worker thread. */
+#pragma once
+#include "proto/http/call.h"
+#include <lauxlib.h>
+#include <lua.h>
+
+/* params_lua.c */
+/* Fills in c from the arguments: url at 1, body at 2, params at 3 (raises on misuse). A body that
+ * is made from a table replaces the one at 2. */
+void tt__http_read_request(lua_State *L, struct tt_http_call *c, const char *what);
+
+/* response_lua.c */
+void tt__http_response_open(lua_State *L); /* makes the metatables */
+/* Pushes the result of a finished call; the request's body is the string at body_index, or nil. */
+void tt__http_response_push(lua_State *L, const struct tt_http_call *c, int body_index);
+
+/* json_path.c */
+/* Pushes what path names in the JSON text (k6's dotted paths: keys, indexes, '#', '\' escapes), nil
+ * when there is no such thing or the text is no JSON. path NULL: all of it; raises when the text is
+ * no JSON. text[n] is NUL. */
+int tt__http_json(lua_State *L, const char *text, size_t n, const char *path);
+
+/* cookies_lua.c */
+void tt__http_push_cookies(lua_State *L, const char *head, size_t n);
