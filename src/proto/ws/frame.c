@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: MIT */
+/* The frame codec. A message that lies whole in the input is handed out where it lies; only what
+ * comes in pieces is copied. */
+#include "proto/ws/frame.h"
+#include "base/str.h"
+#include <string.h>
+
+/* --- writing ------------------------------------------------------------------------------------
+ */
+
+void tt_ws_mask(char *p, size_t n, uint32_t key, size_t at)
+{
+    unsigned char k[8];
+    uint64_t wide, v;
+    for (size_t i = 0; i < 8; i++)
+        k[i] = (unsigned char)(key >> (24 - 8 * ((at + i) & 3)));
+    memcpy(&wide, k, 8);
+    for (; n >= 8; n -= 8, p += 8) {
+        memcpy(&v, p, 8);
+        v ^= wide;
+        memcpy(p, &v, 8);
+    }
+    for (size_t i = 0; i < n; i++)
+        p[i] = (char)((unsigned char)p[i] ^ k[i]);
+}
+
+bool tt_ws_put_frame(struct tt_buf *out, enum tt_ws_opcode op, const void *payload, size_t n,
+                     uint32_t key)
+{
+    unsigned char head[TT_WS_HEADER_MAX];
+    size_t len = 2;
+    if (!tt_buf_reserve(out, n + sizeof head))
+        return false;
+    head[0] = (unsigned char)(0x80U | (unsigned)op);
+    if (n <= 125) {
+        head[1] = (unsigned char)(0x80U | n);
+    } else if (n <= 0xffff) {
+        head[1] = 0x80 | 126;
+        head[2] = (unsigned char)(n >> 8);
+        head[3] = (unsigned char)n;
+        len = 4;
+    } else {
+        head[1] = 0x80 | 127;
+        for (int i = 0; i < 8; i++)
+            head[2 + i] = (unsigned char)((uint64_t)n >> (56 - 8 * i));
+        len = 10;
+    }
+    for (int i = 0; i < 4; i++)
+        head[len++] = (unsigned char)(key >> (24 - 8 * i));
+    tt_buf_append(out, head, len);
+    size_t at = out->len;
+    tt_buf_append(out, payload, n);
+    tt_ws_mask(out->data + at, n, key, 0);
+    return true;
+}
+
+size_t tt_ws_close_payload(char out[TT_WS_CONTROL_MAX], unsigned code, const char *reason, size_t n)
+{
+    if (!code)
+        return 0;
+    out[0] = (char)(code >> 8);
+    out[1] = (char)code;
+    if (n > TT_WS_CONTROL_MAX - 2)
+        n = TT_WS_CONTROL_MAX - 2;
+    while (n && !tt_utf8_valid(reason, n)) /* not in the middle of a character */
+        n--;
+    memcpy(out + 2, reason, n);
+    return n + 2;
+}
+
+bool tt_ws_close_code_valid(unsigned code)
+{
+    return (code >= 1000 && code <= 1014 && code != 1004 && code != 1005 && code != 1006) ||
+           (code >= 3000 && code <= 4999);
+}
+
+/* --- reading ------------------------------------------------------------------------------------
+ */
+
+enum { PARTS_KEPT_BYTES = 4096 };
+
+void tt_ws_reader_init(struct tt_ws_reader *r, size_t max_message)
+{
+    memset(r, 0, sizeof *r);
+    r->max_message = max_message;
+    tt_buf_init(&r->parts, max_message);
+}
+
+void tt_ws_reader_fini(struct tt_ws_reader *r)
+{
+    tt_buf_fini(&r->parts);
+}
+
+static struct tt_ws_message broken(unsigned code, const char *text)
+{
+    return (struct tt_ws_message){.kind = TT_WS_GOT_ERROR, .close_code = code, .text = text};
+}
+
+static size_t head_size(const struct tt_ws_reader *r)
+{
+    unsigned len = (unsigned char)r->head[1] & 0x7f;
+    return len == 126 ? 4 : len == 127 ? 10 : 2;
+}
+
+/* The header is complete: what is wrong with it, or NULL. */
+static const char *check_head(struct tt_ws_reader *r, unsigned *code)
+{
+    unsigned b0 = (unsigned char)r->head[0], b1 = (unsigned char)r->head[1];
+    uint64_t len = b1 & 0x7f;
+    size_t extra = head_size(r) - 2;
+    *code = 1002;
+    if (extra) {
+        len = 0;
+        for (size_t i = 0; i < extra; i++)
+            len = len << 8 | (unsigned char)r->head[2 + i];
+    }
+    r->fin = b0 & 0x80;
+    r->opcode = (uint8_t)(b0 & 15);
+    r->left = len;
+    if (b0 & 0x70)
+        return "reserved bits are set though no extension was agreed";
+    if (b1 & 0x80)
+        return "the server masked a frame";
+    if (len >> 63)
+        return "the frame's length has its highest bit set";
+    if (r->opcode >= 8) {
+        if (r->opcode > TT_WS_PONG)
+            return "unknown opcode";
+        if (!r->fin)
+            return "a control frame is fragmented";
+        return len > TT_WS_CONTROL_MAX ? "a control frame is longer than 125 bytes" : NULL;
+    }
+    if (r->opcode > TT_WS_BINARY)
+        return "unknown opcode";
+    if (r->opcode == TT_WS_CONTINUATION && !r->in_message)
+        return "a continuation frame without a message";
+    if (r->opcode != TT_WS_CONTINUATION && r->in_message)
+        return "a new message inside a fragmented one";
+    *code = 1009;
+    return len > r->max_message - r->parts.len ? "the message is larger than max_message_size"
+                                               : NULL;
+}
+
+static struct tt_ws_message control_end(struct tt_ws_reader *r)
+{
+    struct tt_ws_message m = {.data = r->control, .len = r->control_len};
+    r->in_payload = false;
+    r->head_len = 0;
+    m.kind = r->opcode == TT_WS_PING ? TT_WS_GOT_PING : TT_WS_GOT_PONG;
+    if (r->opcode != TT_WS_CLOSE)
+        return m;
+    m.kind = TT_WS_GOT_CLOSE;
+    m.close_code = 1005;
+    if (m.len == 1)
+        return broken(1002, "a close frame with half a code");
+    if (m.len >= 2) {
+        m.close_code = (unsigned)((unsigned char)r->control[0] << 8 | (unsigned char)r->control[1]);
+        m.data += 2;
+        m.len -= 2;
+        if (!tt_ws_close_code_valid(m.close_code))
+            return broken(1002, "a close code that must not be sent");
+        if (!tt_utf8_valid(m.data, m.len))
+            return broken(1007, "the close reason is not UTF-8");
+    }
+    return m;
+}
+
+static struct tt_ws_message message_end(struct tt_ws_reader *r, const char *data, size_t n)
+{
+    r->in_message = false;
+    if (r->message_opcode == TT_WS_TEXT && !tt_utf8_valid(data, n))
+        return broken(1007, "a text message is not UTF-8");
+    return (struct tt_ws_message){.kind = TT_WS_GOT_MESSAGE,
+                                  .binary = r->message_opcode == TT_WS_BINARY,
+                                  .data = data,
+                                  .len = n};
+}
+
+/* Takes what p holds of the payload. */
+static struct tt_ws_message read_payload(struct tt_ws_reader *r, const char *p, size_t n,
+                                         size_t *used)
+{
+    struct tt_ws_message nothing = {.kind = TT_WS_GOT_NOTHING};
+    size_t take = r->left < n ? (size_t)r->left : n;
+    *used += take;
+    r->left -= take;
+    if (r->opcode >= 8) {
+        memcpy(r->control + r->control_len, p, take);
+        r->control_len += (unsigned)take;
+        return r->left ? nothing : control_end(r);
+    }
+    bool whole = !r->left && r->fin && !r->parts.len;
+    if (!whole && !tt_buf_append(&r->parts, p, take))
+        return broken(1009, "the message is larger than max_message_size");
+    if (r->left)
+        return nothing;
+    r->in_payload = false;
+    r->head_len = 0;
+    if (!r->fin)
+        return nothing;
+    return whole ? message_end(r, p, take) : message_end(r, r->parts.data, r->parts.len);
+}
+
+static struct tt_ws_message read_head(struct tt_ws_reader *r, const char *p, size_t n, size_t *used)
+{
+    unsigned code;
+    while (*used < n && (r->head_len < 2 || r->head_len < head_size(r)))
+        r->head[r->head_len++] = p[(*used)++];
+    if (r->head_len < 2 || r->head_len < head_size(r))
+        return (struct tt_ws_message){.kind = TT_WS_GOT_NOTHING};
+    const char *wrong = check_head(r, &code);
+    if (wrong)
+        return broken(code, wrong);
+    r->in_payload = true;
+    if (r->opcode >= 8) {
+        r->control_len = 0;
+    } else if (r->opcode != TT_WS_CONTINUATION) {
+        r->message_opcode = r->opcode;
+        r->in_message = true;
+    }
+    return (struct tt_ws_message){.kind = TT_WS_GOT_NOTHING};
+}
+
+struct tt_ws_message tt_ws_read(struct tt_ws_reader *r, const char *p, size_t n, size_t *used)
+{
+    struct tt_ws_message m = {.kind = TT_WS_GOT_NOTHING};
+    *used = 0;
+    if (!r->in_message && r->parts.len) { /* the message handed out last */
+        if (r->parts.cap > PARTS_KEPT_BYTES) {
+            size_t max = r->parts.max;
+            tt_buf_fini(&r->parts);
+            tt_buf_init(&r->parts, max);
+        } else {
+            tt_buf_clear(&r->parts);
+        }
+    }
+    while (m.kind == TT_WS_GOT_NOTHING) {
+        if (!r->in_payload) {
+            m = read_head(r, p, n, used);
+            if (m.kind != TT_WS_GOT_NOTHING || !r->in_payload)
+                break;
+        }
+        if (*used == n && r->left)
+            break;
+        m = read_payload(r, p + *used, n - *used, used);
+    }
+    return m;
+}
