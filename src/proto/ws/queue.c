@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/* Events of a socket and their queues. */
+#include "base/memory.h"
+#include "proto/ws/socket.h"
+#include <string.h>
+
+enum { EVENT_COST = 64 }; /* what an event weighs beside its data */
+
+struct tt_ws_event *tt_ws_event_new(enum tt_ws_event_kind kind, const void *p, size_t n)
+{
+    struct tt_ws_event *ev = tt_xmalloc(sizeof *ev + n + 1);
+    *ev = (struct tt_ws_event){.kind = kind, .len = n};
+    if (n)
+        memcpy(ev->data, p, n);
+    ev->data[n] = '\0';
+    return ev;
+}
+
+void tt_ws_queue_put(struct tt_ws_queue *q, struct tt_ws_event *ev)
+{
+    ev->next = NULL;
+    if (q->tail)
+        q->tail->next = ev;
+    else
+        q->head = ev;
+    q->tail = ev;
+    q->bytes += ev->len + EVENT_COST;
+}
+
+struct tt_ws_event *tt_ws_queue_take(struct tt_ws_queue *q)
+{
+    struct tt_ws_event *ev = q->head;
+    if (!ev)
+        return NULL;
+    q->head = ev->next;
+    if (!q->head)
+        q->tail = NULL;
+    q->bytes -= ev->len + EVENT_COST;
+    ev->next = NULL;
+    return ev;
+}
+
+void tt_ws_queue_clear(struct tt_ws_queue *q)
+{
+    struct tt_ws_event *ev;
+    while ((ev = tt_ws_queue_take(q)))
+        tt_free(ev);
+}

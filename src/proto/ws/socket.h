@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+/* A WebSocket connection of a VU: handshake, frames, the queue of what came, the closing handshake,
+ * samples. Knows no Lua: what happens is put into queues, and the owner is told, from inside I/O
+ * callbacks. Worker thread only.
+ *
+ * Life: the socket is counted. The connection holds one reference until it is closed, each holder
+ * another one. For the script it is closed (state CLOSED) as soon as the outcome is known; the
+ * connection then lingers until the peer has ended it or a few seconds have passed, so that the
+ * closing handshake is clean and the peer keeps the TIME_WAIT. */
+#pragma once
+#include "proto/ws/engine.h"
+#include "proto/ws/frame.h"
+#include "proto/ws/handshake.h"
+
+enum tt_ws_state { TT_WS_CONNECTING, TT_WS_OPEN, TT_WS_CLOSING, TT_WS_CLOSED };
+
+enum tt_ws_event_kind {
+    TT_WS_EV_OPEN,
+    TT_WS_EV_MESSAGE,
+    TT_WS_EV_BINARY,
+    TT_WS_EV_PING,
+    TT_WS_EV_PONG,
+    TT_WS_EV_CLOSE, /* code, data: the reason */
+    TT_WS_EV_ERROR, /* data: what happened */
+    TT_WS_EV_TIMER  /* code: the timer's number */
+};
+enum { TT_WS_EV_COUNT = TT_WS_EV_TIMER + 1 };
+
+struct tt_ws_event {
+    struct tt_ws_event *next;
+    enum tt_ws_event_kind kind;
+    unsigned code;
+    size_t len;
+    char data[]; /* NUL-terminated */
+};
+struct tt_ws_queue {
+    struct tt_ws_event *head, *tail;
+    size_t bytes;
+};
+void tt_ws_queue_put(struct tt_ws_queue *q, struct tt_ws_event *ev);
+struct tt_ws_event *tt_ws_queue_take(struct tt_ws_queue *q); /* NULL: empty; the caller's */
+void tt_ws_queue_clear(struct tt_ws_queue *q);
+struct tt_ws_event *tt_ws_event_new(enum tt_ws_event_kind kind, const void *p, size_t n);
+
+/* Why the handshake failed. kind is static; NULL: it did not. */
+struct tt_ws_failure {
+    const char *kind; /* "connect", "timeout", "status", "protocol", "closed" */
+    int code;         /* error_code */
+    char text[256];
+};
+
+struct tt_ws_config {
+    const char *url; /* as the script gave it */
+    size_t url_len;
+    const char *lines;        /* header lines, "" none */
+    const char *subprotocols; /* NULL: none */
+    uint64_t timeout_ns;
+    size_t max_message_bytes;
+    const struct tt_tags *tags;
+    bool keep; /* over iterations */
+};
+
+/* What the owner hears of; called from I/O callbacks and from calls below: no Lua in here. */
+struct tt_ws_owner {
+    void (*settled)(struct tt_ws_socket *s); /* OPEN, or CLOSED with s->failure set */
+    void (*event)(struct tt_ws_socket *s, struct tt_ws_event *ev); /* takes ev */
+    void (*drained)(struct tt_ws_socket *s); /* less is waiting to be sent, or nothing ever will */
+    void (*closed)(struct tt_ws_socket *s);  /* after the CLOSE event; state CLOSED */
+};
+
+struct tt_ws_ping;
+struct tt_ws_handshake;
+struct tt_ws_socket {
+    struct tt_conn conn;
+    struct tt_ws_engine *engine;
+    struct tt_ws_socket *prev, *next; /* in engine->live */
+    const struct tt_ws_owner *owner;  /* NULL: nobody listens any more */
+    void *owner_data;
+    struct tt_vu *vu;           /* NULL once detached */
+    const struct tt_tags *tags; /* of its samples */
+    enum tt_ws_state state;
+    unsigned refs;
+    bool keep, connected, reading_paused, peer_closed, conn_closed;
+    int status; /* of the handshake, 0: none came */
+    unsigned close_code;
+    char *close_reason; /* NULL: none */
+    char *url;
+    char *head; /* the response's header block, head_len bytes */
+    size_t head_len;
+    char *subprotocol; /* "" none */
+    struct tt_ws_failure failure;
+    struct tt_buf body; /* of a refused handshake */
+    struct tt_ws_handshake *hs;
+    struct tt_ws_reader reader;
+    struct tt_timer timer; /* handshake, closing handshake, lingering */
+    struct tt_ws_ping *pings;
+    uint64_t pings_made;
+    uint64_t started_ns, sent_counted, received_counted;
+};
+
+/* Starts it; owner->settled follows later. The caller gets a reference. False: bad URL or TLS
+ * options. */
+struct tt_ws_socket *tt_ws_open(struct tt_ws_engine *e, struct tt_vu *vu,
+                                const struct tt_ws_config *c, const struct tt_ws_owner *owner,
+                                void *owner_data, struct tt_err *err);
+void tt_ws_ref(struct tt_ws_socket *s);
+void tt_ws_unref(struct tt_ws_socket *s);
+/* False: it is not open (any more). */
+bool tt_ws_send(struct tt_ws_socket *s, enum tt_ws_opcode op, const char *p, size_t n);
+/* data NULL: a number of its own. */
+bool tt_ws_ping(struct tt_ws_socket *s, const char *data, size_t n);
+/* Starts the closing handshake; the CLOSE event follows when the peer answers, or in 5 s. */
+void tt_ws_close(struct tt_ws_socket *s, unsigned code, const char *reason, size_t n);
+/* The script is done with it: closes with 1001 and settles everything now; it lingers without a VU.
+ * sampled: the session's duration is recorded. */
+void tt_ws_detach(struct tt_ws_socket *s, bool sampled);
+/* Closes the connection at once, whatever its state. */
+void tt_ws_drop(struct tt_ws_socket *s);
+/* Backpressure of the owner's queues. */
+void tt_ws_pause(struct tt_ws_socket *s, bool pause);
+size_t tt_ws_buffered(const struct tt_ws_socket *s); /* bytes not yet sent */
