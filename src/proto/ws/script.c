@@ -1,0 +1,470 @@
+/* SPDX-License-Identifier: MIT */
+/* The script's side of a socket: who waits for what, which handler gets which event.
+ *
+ * A message goes to a message handler where there is one, else to the inbox that receive() reads.
+ * Other events go to their handlers or nowhere. Handlers are called from the ready list, each in a
+ * fiber of its own, in the order of arrival; never from an I/O callback. */
+#include "base/clock.h"
+#include "base/memory.h"
+#include "proto/ws/ws_lua_int.h"
+#include <string.h>
+
+enum { INBOX_MAX = 4 * 1024 * 1024 }; /* bytes; reading stops above, goes on below half */
+
+/* --- life --------------------------------------------------------------------------------------
+ */
+
+static void dispatch(struct tt_ready *r);
+
+struct tt__ws_script *tt__ws_script_new(struct tt_vu *vu, struct tt__ws_vu *home)
+{
+    struct tt__ws_script *x = tt_xcalloc(1, sizeof *x);
+    x->refs = 2; /* the caller's and the list's */
+    x->vu = vu;
+    x->w = vu->w;
+    x->home = home;
+    x->handlers_ref = LUA_NOREF;
+    x->tags = vu->w->current->tags;
+    x->group = vu->w->current->group;
+    tt_ready_init(&x->ready, dispatch);
+    x->next = home->first;
+    if (home->first)
+        home->first->prev = x;
+    home->first = x;
+    return x;
+}
+
+void tt__ws_script_ref(struct tt__ws_script *x)
+{
+    x->refs++;
+}
+
+void tt__ws_script_unref(struct tt__ws_script *x)
+{
+    if (--x->refs)
+        return;
+    TT_ASSERT(!x->waits && !x->timers);
+    tt_ws_queue_clear(&x->inbox);
+    tt_ws_queue_clear(&x->events);
+    if (x->s) {
+        x->s->owner = NULL;
+        tt_ws_unref(x->s);
+    }
+    tt_free(x);
+}
+
+static void drop_timers(struct tt__ws_script *x)
+{
+    while (x->timers) {
+        struct tt__ws_timer *t = x->timers;
+        x->timers = t->next;
+        tt_timer_stop(x->w->loop, &t->timer);
+        tt_free(t);
+    }
+}
+
+/* Nothing will be called any more: lets go of the handlers, which may hold the socket. */
+static void leave(struct tt__ws_script *x)
+{
+    if (!x->home)
+        return;
+    drop_timers(x);
+    luaL_unref(x->w->L, LUA_REGISTRYINDEX, x->handlers_ref);
+    x->handlers_ref = LUA_NOREF;
+    x->handled = 0;
+    if (x->prev)
+        x->prev->next = x->next;
+    else
+        x->home->first = x->next;
+    if (x->next)
+        x->next->prev = x->prev;
+    x->home = NULL;
+    tt__ws_script_unref(x);
+}
+
+bool tt__ws_over(const struct tt__ws_script *x)
+{
+    return x->s->state == TT_WS_CLOSED && !x->events.head && !x->handlers_running;
+}
+
+/* --- waiting -----------------------------------------------------------------------------------
+ */
+
+struct tt__ws_wait *tt__ws_wait_of(lua_KContext op)
+{
+    return (struct tt__ws_wait *)(void *)op;
+}
+
+static void unlink_wait(struct tt__ws_wait *wait)
+{
+    struct tt__ws_wait **p = &wait->script->waits;
+    while (*p && *p != wait)
+        p = &(*p)->next;
+    if (*p)
+        *p = wait->next;
+    tt_timer_stop(wait->script->w->loop, &wait->timer);
+}
+
+static void wait_over(struct tt__ws_wait *wait)
+{
+    unlink_wait(wait);
+    tt_op_finish(&wait->op);
+}
+
+static void wait_cancel(struct tt_op *op)
+{
+    struct tt__ws_wait *wait = (struct tt__ws_wait *)(void *)op;
+    unlink_wait(wait);
+    tt_free(wait->event);
+    wait->event = NULL;
+}
+
+static void wait_timeout(struct tt_timer *t)
+{
+    struct tt__ws_wait *wait =
+        (struct tt__ws_wait *)(void *)((char *)t - offsetof(struct tt__ws_wait, timer));
+    wait->timed_out = true;
+    wait_over(wait);
+}
+
+static const struct tt_op_class wait_class = {"socket", wait_cancel};
+
+int tt__ws_wait(lua_State *L, struct tt__ws_script *x, enum tt__ws_wait_kind kind,
+                uint64_t timeout_ns, lua_KFunction k)
+{
+    struct tt__ws_wait *wait = lua_newuserdatauv(L, sizeof *wait, 0);
+    struct tt__ws_wait **end = &x->waits;
+    *wait = (struct tt__ws_wait){.script = x, .kind = kind};
+    tt_op_init(&wait->op, &wait_class);
+    tt_timer_init(&wait->timer, wait_timeout);
+    if (timeout_ns)
+        tt_timer_start(x->w->loop, &wait->timer, tt_loop_now(x->w->loop) + timeout_ns);
+    while (*end)
+        end = &(*end)->next;
+    *end = wait;
+    return tt_op_suspend(L, &wait->op, k);
+}
+
+static void wake(struct tt__ws_script *x, enum tt__ws_wait_kind kind)
+{
+    for (struct tt__ws_wait *wait = x->waits, *next; wait; wait = next) {
+        next = wait->next;
+        if (wait->kind == kind)
+            wait_over(wait);
+    }
+}
+
+static struct tt__ws_wait *receiver(struct tt__ws_script *x)
+{
+    struct tt__ws_wait *wait = x->waits;
+    while (wait && wait->kind != TT__WS_RECEIVE)
+        wait = wait->next;
+    return wait;
+}
+
+/* --- from the socket (I/O callbacks) -----------------------------------------------------------
+ */
+
+static void on_settled(struct tt_ws_socket *s)
+{
+    struct tt__ws_script *x = s->owner_data;
+    x->settled = true;
+    wake(x, TT__WS_SETTLED);
+}
+
+static void to_handlers(struct tt__ws_script *x, struct tt_ws_event *ev)
+{
+    tt_ws_queue_put(&x->events, ev);
+    if (!x->hold)
+        tt_loop_ready(x->w->loop, &x->ready);
+}
+
+static void on_event(struct tt_ws_socket *s, struct tt_ws_event *ev)
+{
+    struct tt__ws_script *x = s->owner_data;
+    struct tt__ws_wait *wait;
+    if (x->handled & 1U << ev->kind) {
+        to_handlers(x, ev);
+    } else if (ev->kind != TT_WS_EV_MESSAGE && ev->kind != TT_WS_EV_BINARY) {
+        tt_free(ev);
+    } else if ((wait = receiver(x))) {
+        wait->event = ev;
+        wait_over(wait);
+    } else {
+        tt_ws_queue_put(&x->inbox, ev);
+    }
+    if (x->inbox.bytes + x->events.bytes > INBOX_MAX)
+        tt_ws_pause(s, true);
+}
+
+static void resume_reading(struct tt__ws_script *x)
+{
+    if (x->inbox.bytes + x->events.bytes < INBOX_MAX / 2)
+        tt_ws_pause(x->s, false);
+}
+
+void tt__ws_inbox_taken(struct tt__ws_script *x)
+{
+    resume_reading(x);
+}
+
+static void on_drained(struct tt_ws_socket *s)
+{
+    wake(s->owner_data, TT__WS_DRAINED);
+}
+
+static void on_closed(struct tt_ws_socket *s)
+{
+    struct tt__ws_script *x = s->owner_data;
+    drop_timers(x);
+    wake(x, TT__WS_RECEIVE);
+    tt_loop_ready(x->w->loop, &x->ready); /* dispatch() sees to the rest */
+}
+
+const struct tt_ws_owner tt__ws_owner = {on_settled, on_event, on_drained, on_closed};
+
+/* --- handlers ----------------------------------------------------------------------------------
+ */
+
+static const char *const event_names[TT_WS_EV_COUNT] = {
+    "open", "message", "binary_message", "ping", "pong", "close", "error", "timer"};
+
+static void handler_ended(struct tt_fiber *f, enum tt_fiber_end how, int nresults)
+{
+    struct tt__ws_script *x = f->owner;
+    (void)nresults;
+    x->handlers_running--;
+    if (how == TT_FIBER_FAILED)
+        tt_fiber_fail_iteration(f);
+    if (tt__ws_over(x))
+        wake(x, TT__WS_CLOSED);
+    tt__ws_script_unref(x);
+}
+
+static int push_arguments(lua_State *L, const struct tt_ws_event *ev)
+{
+    switch (ev->kind) {
+    case TT_WS_EV_MESSAGE:
+    case TT_WS_EV_BINARY:
+    case TT_WS_EV_PING:
+    case TT_WS_EV_PONG:
+        lua_pushlstring(L, ev->data, ev->len);
+        return 1;
+    case TT_WS_EV_CLOSE:
+        lua_pushinteger(L, ev->code);
+        lua_pushlstring(L, ev->data, ev->len);
+        return 2;
+    case TT_WS_EV_ERROR:
+        lua_createtable(L, 0, 2);
+        lua_pushlstring(L, ev->data, ev->len);
+        lua_setfield(L, -2, "message");
+        lua_pushinteger(L, ev->code);
+        lua_setfield(L, -2, "code");
+        return 1;
+    case TT_WS_EV_OPEN:
+    case TT_WS_EV_TIMER:
+        break;
+    }
+    return 0;
+}
+
+/* The function on top of the worker's stack (popped) gets the event in a fiber. */
+static void call_handler(struct tt__ws_script *x, const struct tt_ws_event *ev)
+{
+    struct tt_fiber *f = tt_fiber_new(x->vu, NULL);
+    f->tags = x->tags;
+    f->group = x->group;
+    f->on_end = handler_ended;
+    f->owner = x;
+    x->handlers_running++;
+    tt__ws_script_ref(x);
+    lua_xmove(x->w->L, f->co, 1);
+    tt_fiber_go(f, push_arguments(f->co, ev));
+}
+
+static void call_handlers(struct tt__ws_script *x, const struct tt_ws_event *ev)
+{
+    lua_State *L = x->w->L;
+    int top = lua_gettop(L);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, x->handlers_ref);
+    if (ev->kind == TT_WS_EV_TIMER) {
+        if (lua_rawgeti(L, -1, (lua_Integer)ev->code) == LUA_TFUNCTION)
+            call_handler(x, ev);
+    } else if (lua_pushstring(L, event_names[ev->kind]), lua_rawget(L, -2) == LUA_TTABLE) {
+        lua_Integer n = (lua_Integer)lua_rawlen(L, -1);
+        for (lua_Integer i = 1; i <= n; i++) {
+            lua_rawgeti(L, top + 2, i);
+            call_handler(x, ev);
+        }
+    }
+    lua_settop(L, top);
+}
+
+/* From the ready list. */
+static void dispatch(struct tt_ready *r)
+{
+    struct tt__ws_script *x =
+        (struct tt__ws_script *)(void *)((char *)r - offsetof(struct tt__ws_script, ready));
+    struct tt_ws_event *ev;
+    if (x->hold || !x->home || !x->home->running)
+        return;
+    tt__ws_script_ref(x);
+    while (x->home && (ev = tt_ws_queue_take(&x->events))) {
+        call_handlers(x, ev);
+        tt_free(ev);
+    }
+    if (x->home && x->s->state != TT_WS_CLOSED)
+        resume_reading(x);
+    if (x->home && x->s->state == TT_WS_CLOSED) {
+        leave(x);
+        if (tt__ws_over(x))
+            wake(x, TT__WS_CLOSED);
+    }
+    tt__ws_script_unref(x);
+}
+
+void tt__ws_release(struct tt__ws_script *x)
+{
+    struct tt_ws_event *open = tt_ws_event_new(TT_WS_EV_OPEN, NULL, 0);
+    struct tt_ws_queue before = x->events;
+    x->hold = false;
+    x->events = (struct tt_ws_queue){0};
+    tt_ws_queue_put(&x->events, open);
+    struct tt_ws_event *ev;
+    while ((ev = tt_ws_queue_take(&before)))
+        tt_ws_queue_put(&x->events, ev);
+    tt_loop_ready(x->w->loop, &x->ready);
+}
+
+static void push_handlers(lua_State *L, struct tt__ws_script *x)
+{
+    if (x->handlers_ref == LUA_NOREF) {
+        lua_newtable(L);
+        x->handlers_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+    }
+    lua_rawgeti(L, LUA_REGISTRYINDEX, x->handlers_ref);
+}
+
+/* Messages that came before their handler. */
+static void hand_over_inbox(struct tt__ws_script *x, enum tt_ws_event_kind kind)
+{
+    struct tt_ws_queue rest = x->inbox;
+    struct tt_ws_event *ev;
+    x->inbox = (struct tt_ws_queue){0};
+    while ((ev = tt_ws_queue_take(&rest))) {
+        if (ev->kind == kind)
+            to_handlers(x, ev);
+        else
+            tt_ws_queue_put(&x->inbox, ev);
+    }
+}
+
+void tt__ws_handle(lua_State *L, struct tt__ws_script *x, enum tt_ws_event_kind kind, int idx)
+{
+    if (!x->home)
+        return; /* closed: nothing will happen any more */
+    push_handlers(L, x);
+    lua_pushstring(L, event_names[kind]);
+    if (lua_rawget(L, -2) != LUA_TTABLE) {
+        lua_pop(L, 1);
+        lua_newtable(L);
+        lua_pushstring(L, event_names[kind]);
+        lua_pushvalue(L, -2);
+        lua_rawset(L, -4);
+    }
+    lua_pushvalue(L, idx);
+    lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
+    lua_pop(L, 2);
+    x->handled |= 1U << kind;
+    hand_over_inbox(x, kind);
+}
+
+/* --- timers ------------------------------------------------------------------------------------
+ */
+
+static struct tt__ws_timer **find_timer(struct tt__ws_script *x, unsigned number)
+{
+    struct tt__ws_timer **p = &x->timers;
+    while (*p && (*p)->number != number)
+        p = &(*p)->next;
+    return p;
+}
+
+static void timer_fired(struct tt_timer *timer)
+{
+    struct tt__ws_timer *t =
+        (struct tt__ws_timer *)(void *)((char *)timer - offsetof(struct tt__ws_timer, timer));
+    struct tt__ws_script *x = t->script;
+    struct tt_ws_event *ev = tt_ws_event_new(TT_WS_EV_TIMER, NULL, 0);
+    ev->code = t->number;
+    to_handlers(x, ev);
+    if (t->period_ns) {
+        tt_timer_start(x->w->loop, &t->timer, tt_loop_now(x->w->loop) + t->period_ns);
+        return;
+    }
+    *find_timer(x, t->number) = t->next;
+    tt_free(t);
+}
+
+unsigned tt__ws_timer_start(lua_State *L, struct tt__ws_script *x, int idx, uint64_t ns,
+                            bool repeat)
+{
+    if (!x->home || x->s->state == TT_WS_CLOSED)
+        return 0;
+    unsigned number = ++x->timers_made;
+    push_handlers(L, x);
+    lua_pushvalue(L, idx);
+    lua_rawseti(L, -2, (lua_Integer)number);
+    lua_pop(L, 1);
+    struct tt__ws_timer *t = tt_xcalloc(1, sizeof *t);
+    t->script = x;
+    t->number = number;
+    t->period_ns = repeat ? ns : 0;
+    t->next = x->timers;
+    x->timers = t;
+    tt_timer_init(&t->timer, timer_fired);
+    tt_timer_start(x->w->loop, &t->timer, tt_loop_now(x->w->loop) + ns);
+    return number;
+}
+
+void tt__ws_timer_clear(lua_State *L, struct tt__ws_script *x, unsigned number)
+{
+    struct tt__ws_timer **p = find_timer(x, number), *t = *p;
+    if (x->handlers_ref != LUA_NOREF) { /* also for one that has fired and waits for its call */
+        lua_rawgeti(L, LUA_REGISTRYINDEX, x->handlers_ref);
+        lua_pushnil(L);
+        lua_rawseti(L, -2, (lua_Integer)number);
+        lua_pop(L, 1);
+    }
+    if (!t)
+        return;
+    *p = t->next;
+    tt_timer_stop(x->w->loop, &t->timer);
+    tt_free(t);
+}
+
+/* --- the iteration's end -----------------------------------------------------------------------
+ */
+
+void tt__ws_script_detach(struct tt__ws_script *x, bool sampled)
+{
+    tt__ws_script_ref(x);
+    tt_loop_unready(x->w->loop, &x->ready);
+    x->handled = 0;
+    tt_ws_queue_clear(&x->events);
+    tt_ws_detach(x->s, sampled);
+    tt_loop_unready(x->w->loop, &x->ready);
+    leave(x);
+    if (tt__ws_over(x))
+        wake(x, TT__WS_CLOSED);
+    x->vu = NULL;
+    tt__ws_script_unref(x);
+}
+
+void tt__ws_resume_iteration(struct tt__ws_vu *home)
+{
+    home->running = true;
+    for (struct tt__ws_script *x = home->first; x; x = x->next)
+        if (x->events.head || x->s->state == TT_WS_CLOSED)
+            tt_loop_ready(x->w->loop, &x->ready);
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of the ttload.ws binding share: the script's side of a socket. Worker thread. */
+#pragma once
+#include "proto/ws/socket.h"
+#include "vu/fiber.h"
+#include <lauxlib.h>
+#include <lua.h>
+
+/* Per VU: its sockets that are not closed for good. */
+struct tt__ws_vu {
+    struct tt__ws_script *first;
+    bool running; /* an iteration is on: handlers may be called */
+};
+
+/* A fiber's wait on a socket; a userdata on its stack. */
+enum tt__ws_wait_kind { TT__WS_SETTLED, TT__WS_RECEIVE, TT__WS_DRAINED, TT__WS_CLOSED };
+struct tt__ws_wait {
+    struct tt_op op;
+    struct tt_timer timer;
+    struct tt__ws_script *script;
+    struct tt__ws_wait *next;
+    struct tt_ws_event *event; /* RECEIVE: what it got */
+    enum tt__ws_wait_kind kind;
+    bool timed_out;
+};
+
+struct tt__ws_timer {
+    struct tt_timer timer;
+    struct tt__ws_timer *next;
+    struct tt__ws_script *script;
+    unsigned number;
+    uint64_t period_ns; /* 0: once */
+};
+
+/* Behind the userdata; counted: the userdata, the VU's list, running handlers. */
+struct tt__ws_script {
+    struct tt_ws_socket *s;
+    struct tt_worker *w;
+    struct tt_vu *vu; /* NULL: detached */
+    struct tt__ws_vu *home;
+    struct tt__ws_script *prev, *next; /* in home */
+    struct tt_ready ready;             /* events wait for their handlers */
+    struct tt_ws_queue inbox;          /* messages for receive() */
+    struct tt_ws_queue events;         /* for handlers */
+    struct tt__ws_wait *waits;
+    struct tt__ws_timer *timers;
+    const struct tt_tags *tags; /* of the fiber that opened it: its handlers inherit them */
+    const char *group;
+    int handlers_ref; /* table: event name -> list of functions, timer number -> function */
+    unsigned handled; /* bit per tt_ws_event_kind with a handler */
+    unsigned timers_made, refs, handlers_running;
+    bool hold;    /* connect()'s function has not returned yet */
+    bool keep;    /* over iterations */
+    bool settled; /* the handshake */
+};
+
+/* socket_lua.c */
+void tt__ws_socket_open(lua_State *L); /* makes the metatable */
+void tt__ws_socket_push(lua_State *L, struct tt__ws_script *x);
+void tt__ws_push_headers(lua_State *L, const struct tt_ws_socket *s);
+
+/* script.c: the life of a struct tt__ws_script */
+struct tt__ws_script *tt__ws_script_new(struct tt_vu *vu, struct tt__ws_vu *home);
+void tt__ws_script_ref(struct tt__ws_script *x);
+void tt__ws_script_unref(struct tt__ws_script *x);
+extern const struct tt_ws_owner tt__ws_owner;
+/* Ends it for the script; sampled as tt_ws_detach. */
+void tt__ws_script_detach(struct tt__ws_script *x, bool sampled);
+/* Suspends on what kind says; timeout_ns 0: no limit. Call tt_op_check before. */
+int tt__ws_wait(lua_State *L, struct tt__ws_script *x, enum tt__ws_wait_kind kind,
+                uint64_t timeout_ns, lua_KFunction k);
+struct tt__ws_wait *tt__ws_wait_of(lua_KContext op);
+/* A function at idx for an event, or for a timer's number. */
+void tt__ws_handle(lua_State *L, struct tt__ws_script *x, enum tt_ws_event_kind kind, int idx);
+unsigned tt__ws_timer_start(lua_State *L, struct tt__ws_script *x, int idx, uint64_t ns,
+                            bool repeat);
+void tt__ws_timer_clear(lua_State *L, struct tt__ws_script *x, unsigned number);
+void tt__ws_release(struct tt__ws_script *x); /* connect(): events may go to their handlers now */
+void tt__ws_inbox_taken(struct tt__ws_script *x);
+bool tt__ws_over(const struct tt__ws_script *x); /* closed, and every handler has returned */
+void tt__ws_resume_iteration(struct tt__ws_vu *home);
+
+/* params_lua.c */
+/* url at 1, params at 2 (raises on misuse); pushes the texts that config points to. */
+void tt__ws_read_params(lua_State *L, struct tt_ws_config *c, const char *what,
+                        const struct tt_tags *base);
