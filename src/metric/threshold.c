@@ -12,7 +12,7 @@
 
 static const struct {
     const char *text;
-    int op;
+    enum tt_threshold_op op;
 } operators[] = {
     /* in the order they are looked for */
     {"<=", TT_OP_LE},  {"<", TT_OP_LT},  {">=", TT_OP_GE}, {">", TT_OP_GT},

@@ -4,11 +4,13 @@
 #pragma once
 #include "metric/shard.h"
 
+enum tt_threshold_op { TT_OP_LT, TT_OP_LE, TT_OP_GT, TT_OP_GE, TT_OP_EQ, TT_OP_NE };
+
 struct tt_threshold {
     const char *source; /* the text as written; borrowed from the caller's arena */
     char method[8];     /* count rate value avg min max med p */
     double arg;         /* p's percentile, 0..100 */
-    enum { TT_OP_LT, TT_OP_LE, TT_OP_GT, TT_OP_GE, TT_OP_EQ, TT_OP_NE } op;
+    enum tt_threshold_op op;
     double bound;
     bool abort_on_fail;
     uint64_t delay_abort_ns; /* 0: none */

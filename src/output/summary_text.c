@@ -153,10 +153,10 @@ static void check_lines(struct text *x, const cJSON *group)
         double passes = number(c, "passes"), fails = number(c, "fails");
         const char *path = field(group, "path");
         tt_buf_puts(&x->b, "    ");
-        paint(x, fails ? "31" : "32", fails ? CROSS : TICK);
+        paint(x, fails > 0 ? "31" : "32", fails > 0 ? CROSS : TICK);
         tt_buf_printf(&x->b, " %s%s%s\n", *path ? path + 2 : "", *path ? "::" : "",
                       field(c, "name"));
-        if (fails)
+        if (fails > 0)
             tt_buf_printf(&x->b,
                           "      \xE2\x86\xB3  %d%% \xE2\x80\x94 " TICK " %.0f / " CROSS " %.0f\n",
                           (int)(100 * passes / (passes + fails)), passes, fails);
@@ -172,7 +172,7 @@ static void checks(struct text *x)
     char total[48], rate[48], good[48], bad[48];
     count_checks(root, &passes, &fails);
     double all = passes + fails;
-    if (!all)
+    if (all <= 0)
         return;
     tt_summary_number(total, sizeof total, all);
     tt_summary_number(rate, sizeof rate, x->seconds > 0 ? all / x->seconds : 0);

@@ -439,10 +439,10 @@ void tt_options_init(struct tt_options *o, struct tt_arena *a)
     memset(o, 0, sizeof *o);
     for (int i = 0; i < TT_OPT_COUNT; i++) {
         struct tt_err err;
-        if (tt__options[i].deflt[0] &&
-            !tt__option_from_text(o, a, (enum tt_opt_id)i, tt__options[i].deflt, TT_LAYER_DEFAULT,
-                                  false, &err))
-            TT_ASSERT(!"every default of options.def parses");
+        bool parses = !tt__options[i].deflt[0] ||
+                      tt__option_from_text(o, a, (enum tt_opt_id)i, tt__options[i].deflt,
+                                           TT_LAYER_DEFAULT, false, &err);
+        TT_ASSERT(parses);
     }
 }
 

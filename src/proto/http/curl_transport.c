@@ -25,6 +25,7 @@ enum {
     MAX_IDLE_SECONDS = 24 * 3600 /* libcurl's 118 s would reconnect VUs that sleep longer */
 };
 
+enum shape { SHAPE_GET, SHAPE_HEAD, SHAPE_POST };
 struct carrier {
     struct tt_transfer transfer;
     struct transport *owner;
@@ -36,7 +37,7 @@ struct carrier {
     char connect_to_text[72];
     struct curl_slist connect_to;
     bool has_connect_to, has_custom_method, decodes;
-    enum { SHAPE_GET, SHAPE_HEAD, SHAPE_POST } shape;
+    enum shape shape;
     char error[CURL_ERROR_SIZE];
 };
 
@@ -232,7 +233,7 @@ static void set_method(struct carrier *c, const struct tt_http_exchange *x)
     CURL *easy = c->transfer.easy;
     const char *m = x->method;
     bool get = strcmp(m, "GET") == 0, head = strcmp(m, "HEAD") == 0, post = strcmp(m, "POST") == 0;
-    int shape = SHAPE_GET;
+    enum shape shape = SHAPE_GET;
     if (head)
         shape = SHAPE_HEAD;
     else if (x->upload || post || strcmp(m, "PUT") == 0 || strcmp(m, "PATCH") == 0)
