@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What `ttload run` shows while a test runs, on stderr: on a terminal a block that is redrawn once a
- * second, elsewhere one line a second per scenario that runs. Coordinator thread; log lines may come
- * from any. */
+/* What `ttload run` shows while a test runs, on stderr: on a terminal a block that is redrawn once
+ * a second, elsewhere one line a second per scenario that runs. Coordinator thread; log lines may
+ * come from any. */
 #pragma once
 #include "run/run.h"
 

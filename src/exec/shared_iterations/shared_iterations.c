@@ -64,7 +64,8 @@ static uint64_t iteration_done(struct tt_exec *e, uint32_t slot, uint64_t now_ns
 
 static struct tt_exec_progress progress(const struct tt_exec *e, uint64_t now_ns)
 {
-    /* Over all slices the shares add up to the total; how much of its share a slice does is open. */
+    /* Over all slices the shares add up to the total; how much of its share a slice does is open.
+     */
     return (struct tt_exec_progress){tt__exec_time_fraction(e, now_ns), e->n_active, e->n_slots,
                                      e->done,
                                      (uint64_t)tt_stripe_scale(e->stripe, e->sc->iterations)};
