@@ -175,6 +175,7 @@ static void tick_complete(struct tt_run *r)
         ask_tick(r);
     } else if (r->phase == PHASE_SUMMARY) {
         tt__judge(r, true);
+        tt__judge_report(r);
         write_summary(r);
     } else if (r->tick_number % THRESHOLD_TICKS == 0 && r->phase == PHASE_RUN) {
         tt__judge(r, false);

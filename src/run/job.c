@@ -116,7 +116,6 @@ static void iteration_ended(struct tt_vu *vu, enum tt_outcome how, lua_State *co
 {
     (void)co;
     (void)nresults;
-    (void)message;
     struct tt__slot *s = arg;
     struct tt__lane *lane = s->job->lane;
     bool complete = how == TT_DONE || how == TT_FAILED;
@@ -124,6 +123,8 @@ static void iteration_ended(struct tt_vu *vu, enum tt_outcome how, lua_State *co
         lane->complete++;
     else
         lane->interrupted++;
+    if (how == TT_ABORTED)
+        tt__services.abort_test(vu->w, message);
     uint64_t shortest = lane->run->plan->opt.min_iteration_duration;
     if (complete && shortest && !lane->stopping) {
         uint64_t until = vu->started_ns + shortest;

@@ -22,6 +22,22 @@ void tt__judge(struct tt_run *r, bool final)
     }
 }
 
+void tt__judge_report(const struct tt_run *r)
+{
+    struct tt_buf names;
+    tt_buf_init(&names, 4096);
+    for (size_t i = 0; i < r->plan->n_thresholds; i++) {
+        bool failed = false;
+        for (size_t k = 0; k < r->plan->thresholds[i].n; k++)
+            failed |= !r->verdicts[i].verdicts[k].ok;
+        if (failed)
+            tt_buf_printf(&names, "%s'%s'", names.len ? ", " : "", r->plan->thresholds[i].metric);
+    }
+    if (names.len)
+        tt_log(TT_LOG_ERROR, "thresholds failed on %s", names.data);
+    tt_buf_fini(&names);
+}
+
 /* While the test runs a metric without samples asks for nothing: they may still come. */
 bool tt__judge_abort(const struct tt_run *r)
 {

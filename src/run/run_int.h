@@ -157,8 +157,9 @@ void tt__jobs_start(struct tt__lane *lane, uint64_t zero_ns);
 void tt__jobs_stop(struct tt__lane *lane);
 void tt__jobs_free(struct tt__lane *lane);
 /* judge.c */
-void tt__judge(struct tt_run *r, bool final); /* fills verdicts */
-bool tt__judge_abort(const struct tt_run *r); /* a failing threshold asks for the end */
+void tt__judge(struct tt_run *r, bool final);  /* fills verdicts */
+void tt__judge_report(const struct tt_run *r); /* logs which metrics failed */
+bool tt__judge_abort(const struct tt_run *r);  /* a failing threshold asks for the end */
 void tt__verdicts_free(struct tt_run *r);
 /* finish.c */
 void tt__summary_build(struct tt_run *r);

@@ -94,6 +94,22 @@ void tt__fiber_pool_free(struct tt_worker *w)
     w->in->n_free_fibers = 0;
 }
 
+/* Lua ends each traceback of a coroutine or chunk with the C function that called it, "[C]: in ?":
+ * it says nothing, and neither does a traceback that has nothing else. */
+void tt__push_traceback(lua_State *L, const char *text, int level)
+{
+    static const char last[] = "\n\t[C]: in ?", head[] = "\nstack traceback:";
+    size_t n;
+    luaL_traceback(L, L, text, level);
+    const char *s = lua_tolstring(L, -1, &n);
+    if (n >= sizeof last - 1 && strcmp(s + n - (sizeof last - 1), last) == 0)
+        n -= sizeof last - 1;
+    if (n >= sizeof head - 1 && strncmp(s + n - (sizeof head - 1), head, sizeof head - 1) == 0)
+        n -= sizeof head - 1;
+    lua_pushlstring(L, s, n);
+    lua_remove(L, -2);
+}
+
 /* The error on top of co as text with a traceback, replacing it. */
 static void add_traceback(lua_State *co)
 {
@@ -104,7 +120,7 @@ static void add_traceback(lua_State *co)
         else
             text = lua_pushfstring(co, "(error object is a %s value)", luaL_typename(co, -1));
     }
-    luaL_traceback(co, co, text, 0);
+    tt__push_traceback(co, text, 0);
 }
 
 static void fiber_ended(struct tt_fiber *f, int status, int nresults)

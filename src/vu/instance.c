@@ -86,7 +86,7 @@ static int add_traceback(lua_State *L)
     if (tt_worker_of(L)->in->unwinding == TT_UNWIND_ABORT)
         lua_pushstring(L, text);
     else
-        luaL_traceback(L, L, text, 1);
+        tt__push_traceback(L, text, 1);
     return 1;
 }
 

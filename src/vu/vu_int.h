@@ -90,6 +90,7 @@ void tt__lua_leave(struct tt_worker *w, lua_State *L, lua_State *before);
 /* fiber.c */
 void tt__fiber_pool_free(struct tt_worker *w);
 void tt__fiber_release(struct tt_fiber *f);
+void tt__push_traceback(lua_State *L, const char *text, int level); /* text with L's traceback */
 /* instance.c */
 void tt__vu_fiber_gone(struct tt_vu *vu);
 void tt__error_log(struct tt_vu *vu, const char *text);

@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: MIT
+"""The command line: what users do wrong, exit codes, signals, summary files."""
+import os
+import re
+import signal
+import subprocess
+import time
+
+from ttload_case import TTLOAD, Case
+
+GOOD = "return { options = { iterations = 1 }, default = function() end }\n"
+
+
+def script(options="", body="", extra=""):
+    return f"""local tt = require "ttload"
+local metrics = require "ttload.metrics"
+local M = {{ options = {{ {options} }} }}
+{extra}
+function M.default() {body} end
+return M
+"""
+
+
+# (name, script text or None, arguments, exit code, what the message names)
+BAD_INPUT = [
+    ("missing_file", None, ["run", "missing.lua"], 255, r"missing\.lua"),
+    ("no_script", None, ["run"], 255, r"SCRIPT|script"),
+    ("unknown_command", None, ["rnu"], 255, r"rnu.*run"),
+    ("syntax_error", "return {\n  default = function( end\n}", ["run", "t.lua"], 107, r"t\.lua:2:"),
+    ("error_at_the_top_level", "local x = nil\nreturn x.y", ["run", "t.lua"], 107, r"t\.lua:2:"),
+    ("no_table_returned", "print('x')", ["run", "t.lua"], 107, r"t\.lua"),
+    ("missing_module", 'require "nowhere"\nreturn {}', ["run", "t.lua"], 107, r"nowhere"),
+    ("unknown_option_in_script", script("vuss = 1"), ["run", "t.lua"], 104, r"vuss.*did you mean 'vus'"),
+    ("wrong_type", script('vus = "many"'), ["run", "t.lua"], 104, r"vus"),
+    ("bad_duration", script('vus = 1, duration = "10x"'), ["run", "t.lua"], 104, r"duration.*10x"),
+    ("bad_threshold", script('iterations = 1, thresholds = { checks = { "rate>>1" } }'), ["run", "t.lua"], 104,
+     r"rate>>1"),
+    ("wrong_method_in_threshold", script('iterations = 1, thresholds = { checks = { "p(95)<1" } }'), ["run", "t.lua"],
+     104, r"checks"),
+    ("unknown_metric_in_threshold", script('iterations = 1, thresholds = { chekcs = { "rate>0.9" } }'),
+     ["run", "t.lua"], 104, r"chekcs.*did you mean 'checks'"),
+    ("unknown_exec", script('scenarios = { a = { executor = "shared-iterations", exec = "nowhere" } }'),
+     ["run", "t.lua"], 104, r"nowhere"),
+    ("unknown_executor", script('scenarios = { a = { executor = "shared-iteration" } }'), ["run", "t.lua"], 104,
+     r"shared-iteration"),
+    ("unknown_scenario_field", script('scenarios = { a = { executor = "constant-vus", duration = "1s", vuss = 1 } }'),
+     ["run", "t.lua"], 104, r"vuss"),
+    ("unknown_flag", GOOD, ["run", "--vusers", "1", "t.lua"], 255, r"--vusers"),
+    ("flag_without_value", GOOD, ["run", "t.lua", "--vus"], 255, r"--vus"),
+    ("flag_of_wrong_type", GOOD, ["run", "--vus", "x", "t.lua"], 104, r"--vus|vus"),
+    ("bad_env", GOOD, ["run", "--env", "1X=2", "t.lua"], 104, r"1X"),
+    ("bad_stage", GOOD, ["run", "--stage", "10s", "t.lua"], 104, r"stage"),
+    ("missing_config", GOOD, ["run", "--config", "none.json", "t.lua"], 104, r"none\.json"),
+    ("bad_metric_name", script("iterations = 1", "", 'metrics.counter("1 bad")'), ["run", "t.lua"], 107, r"t\.lua:4:"),
+]
+
+
+class BadInput(Case):
+    """Each: one message that names the place, the exit code, no stack of C."""
+
+
+def make_test(text, arguments, code, names):
+    def test(self):
+        if text is not None:
+            self.write("t.lua", text)
+        result = self.ttload(*arguments)
+        self.assertEqual(result.code, code, result.err)
+        self.assertRegex(result.err, names)
+        self.assertEqual(result.out, "")
+        self.assertNotIn("[C]: in ?", result.err)
+        self.assertEqual(len(re.findall(r"level=error|^error:|^ttload: ", result.err, re.M)) <= 1, True, result.err)
+
+    return test
+
+
+for name, text, arguments, code, names in BAD_INPUT:
+    setattr(BadInput, "test_" + name, make_test(text, arguments, code, names))
+
+
+class ExitCodes(Case):
+    def code(self, text, *arguments):
+        self.write("t.lua", text)
+        return self.ttload("run", "--quiet", *arguments, "t.lua")
+
+    def test_success_is_0(self):
+        self.assertEqual(self.code(GOOD).code, 0)
+
+    def test_a_failed_threshold_is_99_and_marked(self):
+        r = self.code(script('iterations = 2, thresholds = { checks = { "rate>0.9" } }', "tt.check(1, { no = false })"))
+        self.assertEqual(r.code, 99)
+        self.assertRegex(r.out, r"✗.*rate>0\.9")
+        self.assertIn("checks", r.err)
+
+    def test_a_threshold_without_samples_fails_unless_allowed(self):
+        r = self.code(script('iterations = 1, thresholds = { checks = { "rate>0.9" } }'))
+        self.assertEqual(r.code, 99)
+        self.assertIn("no samples", r.out)
+        r = self.code(script('iterations = 1, thresholds = { checks = { { threshold = "rate>0.9", allow_empty = true } } }'))
+        self.assertEqual(r.code, 0, r.err)
+
+    def test_errors_of_an_iteration_do_not_fail_the_run(self):
+        r = self.code(script("iterations = 3", 'error("boom")'))
+        self.assertEqual(r.code, 0)
+        self.assertRegex(r.err, r"t\.lua:5: boom")
+        self.assertIn("3 times", r.err)
+
+    def test_a_failing_setup_is_107(self):
+        r = self.code(script("iterations = 1", "", 'function M.setup() error("no") end'))
+        self.assertEqual(r.code, 107, r.err)
+
+    def test_a_slow_setup_is_100(self):
+        r = self.code(script('iterations = 1, setup_timeout = "100ms"', "", "function M.setup() tt.sleep(20) end"))
+        self.assertEqual(r.code, 100, r.err)
+
+    def test_abort_is_108_with_teardown_and_summary(self):
+        r = self.code(script("iterations = 1", 'tt.abort("enough")', 'function M.teardown() tt.log.info("torn down") end'))
+        self.assertEqual(r.code, 108, r.err)
+        self.assertIn("enough", r.err)
+        self.assertIn("torn down", r.err)
+        self.assertIn("TOTAL RESULTS", r.out)
+
+    def test_a_runaway_script_is_interrupted(self):
+        r = self.code(script('iterations = 1, max_cpu_time = "200ms"', "while true do end"))
+        self.assertEqual(r.code, 0, r.err)
+        self.assertRegex(r.err, r"t\.lua:5.*")
+
+    def test_setup_data_reaches_every_vu_and_teardown(self):
+        r = self.code("""local tt = require "ttload"
+local M = { options = { vus = 3, iterations = 9, thresholds = { checks = { "rate==1" } } } }
+function M.setup() return { list = { 1, 2, { deep = "x" } } } end
+function M.default(data) tt.check(data, { same = data.list[3].deep == "x" }) data.list[3].mine = true end
+function M.teardown(data) if data.list[3].mine then error("shared") end end
+return M""")
+        self.assertEqual(r.code, 0, r.err)
+
+
+class Signals(Case):
+    TEXT = script('vus = 2, duration = "60s"', "tt.sleep(0.05)", 'function M.teardown() tt.log.info("torn down") end')
+
+    def start(self, text):
+        self.write("t.lua", text)
+        p = subprocess.Popen([TTLOAD, "run", "t.lua"], cwd=self.folder, stdin=subprocess.DEVNULL,
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        for line in p.stderr:
+            if re.search(rb"running .* [1-9]\d* iterations", line):
+                return p
+        self.fail("it ended before it had run")
+
+    def test_ctrl_c_stops_with_teardown_and_summary(self):
+        p = self.start(self.TEXT)
+        p.send_signal(signal.SIGINT)
+        out, err = p.communicate(timeout=30)
+        self.assertEqual(p.returncode, 105, err)
+        self.assertIn(b"torn down", err)
+        self.assertIn(b"iterations", out)
+
+    def test_a_second_ctrl_c_exits_at_once(self):
+        p = self.start(self.TEXT.replace('tt.log.info("torn down")', 'tt.log.info("torn down") tt.sleep(30)'))
+        p.send_signal(signal.SIGINT)
+        while b"torn down" not in p.stderr.readline():
+            pass
+        begin = time.monotonic()
+        p.send_signal(signal.SIGINT)
+        p.communicate(timeout=30)
+        self.assertEqual(p.returncode, 105)
+        self.assertLess(time.monotonic() - begin, 10)
+
+
+class Outputs(Case):
+    def test_handle_summary_writes_files_and_streams(self):
+        self.write("t.lua", """local tt, json = require "ttload", require "ttload.json"
+local M = { options = { iterations = 4 } }
+function M.default() tt.check(1, { yes = true }) end
+function M.handle_summary(data)
+  return { ["out/summary.json"] = json.encode(data), stdout = "said\\n" .. tt.summary_text(data) }
+end
+return M""")
+        r = self.ttload("run", "--quiet", "t.lua")
+        self.assertEqual(r.code, 0, r.err)
+        self.assertTrue(r.out.startswith("said\n"))
+        data = r.json("out/summary.json")
+        self.assertEqual(data["metrics"]["iterations"]["values"]["count"], 4)
+        self.assertEqual(data["metrics"]["checks"]["values"]["rate"], 1)
+        self.assertEqual(data["root_group"]["checks"][0]["passes"], 4)
+
+    def test_vus_and_duration_replace_the_scripts_stages(self):
+        self.write("t.lua", script('stages = { { duration = "1h", target = 5 } }', "tt.sleep(0.1)"))
+        begin = time.monotonic()
+        r = self.ttload("run", "--vus", "3", "--duration", "1s", "t.lua")
+        self.assertEqual(r.code, 0, r.err)
+        self.assertLess(time.monotonic() - begin, 30)
+        self.assertIn("up to 3 VUs", r.err)
+
+    def test_version_and_help(self):
+        self.assertRegex(self.ttload("version").out, r"^ttload \d+\.\d+")
+        self.assertIn("--vus", self.ttload("help", "run").out)
+        self.assertIn("run", self.ttload("--help").out)
+
+    def test_env_reaches_the_script(self):
+        self.write("t.lua", script("iterations = 1", 'if tt.env.A ~= "b=c" then tt.abort("env") end'))
+        self.assertEqual(self.ttload("run", "--env", "A=b=c", "t.lua").code, 0)
+        self.assertEqual(self.ttload("run", "t.lua", env={"A": "b=c"}).code, 0)
+        self.assertEqual(self.ttload("run", "t.lua").code, 108)
+
+    def test_the_scripts_folder_is_where_modules_are_found(self):
+        self.write("lib/m.lua", "return { n = 42 }")
+        self.write("t.lua", 'local m = require "lib.m"\nassert(m.n == 42)\n' + GOOD)
+        r = self.ttload("run", "--quiet", os.path.join(self.folder, "t.lua"))
+        self.assertEqual(r.code, 0, r.err)

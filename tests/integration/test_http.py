@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: MIT
+"""ttload.http against a real server."""
+import json
+import time
+
+from ttload_case import Case, HttpServer, certificate
+
+
+def answer(h, body):
+    path = h.path.split("?")[0]
+    if path == "/json":
+        h.send(200, b'{"a":[1,{"b":"x"}],"n":null}', ("Content-Type", "application/json"))
+    elif path == "/echo":
+        what = {"method": h.command, "path": h.path, "body": body.decode("latin-1"), "headers": dict(h.headers.items())}
+        h.send(200, json.dumps(what).encode())
+    elif path == "/headers":
+        h.send(200, b"", ("X-Two", "1"), ("X-Two", "2"), ("Set-Cookie", "k=v; Path=/; HttpOnly"))
+    elif path.startswith("/status/"):
+        h.send(int(path[8:]), b"body")
+    elif path == "/redirect":
+        h.send(302, b"", ("Location", "/echo?redirected=1"))
+    elif path == "/loop":
+        h.send(302, b"", ("Location", "/loop"))
+    elif path == "/slow":
+        time.sleep(0.5)
+        h.send(200, b"late")
+    elif path == "/drop":
+        h.close_connection = True
+        h.connection.shutdown(2)
+    else:
+        h.send(200, b"ok")
+
+
+class Http(Case):
+    def setUp(self):
+        super().setUp()
+        self.server = HttpServer(answer)
+        self.addCleanup(self.server.stop)
+
+    def get(self, body, *arguments, **keywords):
+        return self.passes(f'local url = "{self.server.url}"\n' + body, *arguments, **keywords)
+
+    def test_a_response_has_status_headers_body_and_json(self):
+        self.get("""
+          local r = http.get(url .. "/json?q=1")
+          expect(r.status, 200) expect(r.status_text, "200 OK") expect(r.proto, "HTTP/1.1")
+          expect(r.body, '{"a":[1,{"b":"x"}],"n":null}') expect(r:json("a.1.b"), "x") expect(r:json().a[1], 1)
+          expect(r.headers["content-type"], "application/json") expect(r.error, nil) expect(r.error_code, 0)
+          expect(r.remote_ip, "127.0.0.1") expect(r.url, url .. "/json?q=1")
+          r = http.get(url .. "/headers")
+          expect(r.headers["X-TWO"], "1, 2") expect(r.headers:all("x-two")[2], "2")
+          expect(r.cookies.k[1].value, "v")""")
+
+    def test_every_verb_sends_its_method_and_body(self):
+        self.get("""
+          for _, verb in ipairs { "post", "put", "patch", "del", "options" } do
+            local r = http[verb](url .. "/echo", "text", { headers = { ["X-A"] = "1" } })
+            expect(r:json("body"), "text") expect(r:json("headers.X-A"), "1")
+          end
+          expect(http.head(url .. "/echo").body, "")
+          expect(http.request("PURGE", url .. "/echo"):json("method"), "PURGE")""")
+        self.assertEqual([r[0] for r in self.server.requests],
+                         ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD", "PURGE"])
+
+    def test_forms_and_json_have_their_content_type(self):
+        self.get("""
+          local r = http.post(url .. "/echo", { a = 1, b = "x y&z" })
+          expect(r:json("body"), "a=1&b=x+y%26z")
+          expect(r:json("headers.Content-Type"), "application/x-www-form-urlencoded")
+          r = http.post(url .. "/echo", nil, { json = { n = 1.5 } })
+          expect(r:json("body"), '{"n":1.5}') expect(r:json("headers.Content-Type"), "application/json")""")
+
+    def test_redirects_are_followed_and_counted(self):
+        result = self.get("""
+          local r = http.get(url .. "/redirect")
+          expect(r.status, 200) expect(r.url, url .. "/echo?redirected=1")
+          expect(http.get(url .. "/redirect", { redirects = 0 }).status, 302)
+          expect(http.get(url .. "/loop").status, 302)""")
+        self.assertEqual(result.values("http_reqs")["count"], 2 + 1 + 11)
+
+    def test_one_vu_keeps_its_connection(self):
+        self.get('for _ = 1, 20 do http.get(url .. "/") end')
+        self.assertEqual(self.server.connections, 1)
+
+    def test_each_vu_has_its_own_connection(self):
+        self.get('for _ = 1, 5 do http.get(url .. "/") end tt.sleep(0.2)', "--vus", "4", "--iterations", "4")
+        self.assertEqual(self.server.connections, 4)
+
+    def test_the_servers_count_is_our_count(self):
+        result = self.get('http.get(url .. "/")', "--vus", "5", "--iterations", "300")
+        self.assertEqual(len(self.server.requests), 300)
+        self.assertEqual(result.values("http_reqs")["count"], 300)
+        self.assertEqual(result.values("iterations")["count"], 300)
+
+    def test_failures_are_responses_with_codes(self):
+        result = self.get("""
+          local r = http.get("http://127.0.0.1:1/")
+          expect(r.status, 0) expect(r.error_code, 1212) expect(type(r.error), "string") expect(r.body, nil)
+          r = http.get(url .. "/slow", { timeout = "50ms" })
+          expect(r.status, 0) expect(r.error_code, 1050)
+          expect(http.get(url .. "/drop").status, 0)
+          expect(http.get(url .. "/status/404").error_code, 1404)
+          local ok, message = pcall(http.get, "http://127.0.0.1:1/", { throw = true })
+          expect(ok, false) expect(message:match("refused"), "refused")""")
+        self.assertEqual(result.values("http_req_failed")["rate"], 1)
+        self.assertEqual(result.values("http_reqs")["count"], 5)
+
+    def test_misuse_raises_with_a_suggestion(self):
+        self.get("""
+          local _, message = pcall(http.get, url, { tiemout = 1 })
+          expect(message:match("did you mean 'timeout'"), "did you mean 'timeout'")
+          expect(pcall(http.get, "no url"), false) expect(pcall(http.get), false)
+          expect(pcall(http.get, url, { headers = { a = "x\\ny" } }), false)
+          expect(pcall(http.post, url, "a", { json = 1 }), false)
+          expect(pcall(function() return http.get(url).statsu end), false)""")
+
+    def test_requests_of_tasks_run_at_once(self):
+        result = self.get("""
+          local tasks = {}
+          for i = 1, 5 do tasks[i] = tt.spawn(function() return http.get(url .. "/slow").status end) end
+          for _, status in ipairs(tt.all(tasks)) do expect(status, 200) end""")
+        self.assertLess(result.values("iteration_duration")["max"], 2000)  # one after another: 2500
+
+    def test_tags_and_groups_reach_sub_metrics(self):
+        result = self.get("""
+          tt.group("g", function() http.get(url .. "/", { tags = { page = "home" }, name = "n" }) end)
+          http.get(url .. "/")""", head="""
+          M.options.submetrics = { "http_reqs{page:home}", "http_reqs{group:::g}", "http_reqs{name:n}" }""")
+        for name in ("http_reqs{page:home}", "http_reqs{group:::g}", "http_reqs{name:n}"):
+            self.assertEqual(result.values(name)["count"], 1, name)
+
+    def test_hosts_option_keeps_the_url_and_host(self):
+        self.get('expect(http.get("http://nowhere.test/echo"):json("headers.Host"), "nowhere.test")', "--hosts",
+                 f"nowhere.test=127.0.0.1:{self.server.port}")
+
+    def test_names_under_localhost_are_loopback(self):
+        self.get(f'expect(http.get("http://abc.tunnel.localhost:{self.server.port}/").status, 200)')
+
+    def test_certificates_are_verified_unless_told_otherwise(self):
+        server = HttpServer(answer)
+        self.addCleanup(server.stop)
+        cert, key = certificate(self.folder)
+        server.use_tls(cert, key)
+        self.passes(f'expect(http.get("{server.url}/").error_code, 1310)')
+        body = f'local r = http.get("{server.url}/") expect(r.status, 200) expect(r.tls_version:match("tls1"), "tls1")'
+        self.passes(body, "--insecure-skip-tls-verify")
+        self.passes(body, "--ca-file", cert)

@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: MIT
+"""ttload.ws against a server of an independent library."""
+import asyncio
+import http
+import ssl
+
+import websockets
+from ttload_case import Case, WsServer, certificate
+
+
+async def serve(ws, path):
+    if path == "/close":
+        await ws.close(4001, "bye")
+        return
+    if path == "/lost":
+        await asyncio.sleep(0.05)
+        ws.transport.abort()
+        return
+    if path == "/ping":
+        await (await ws.ping(b"data"))
+        await ws.send("ponged")
+    if path == "/burst":
+        for i in range(1000):
+            await ws.send(str(i))
+    try:
+        if path == "/big":
+            await ws.send("y" * 1000000)
+        async for message in ws:
+            await ws.send(message)
+    except websockets.ConnectionClosed:
+        pass
+
+
+async def refuse(path, headers):
+    if path == "/deny":
+        return http.HTTPStatus.FORBIDDEN, [("X-A", "b")], b"nope"
+    if path == "/hang":
+        await asyncio.sleep(1)
+    return None
+
+
+class Ws(Case):
+    def setUp(self):
+        super().setUp()
+        self.server = WsServer(serve, process_request=refuse, subprotocols=["p1"], max_size=None)
+        self.addCleanup(self.server.stop)
+
+    def ws(self, body, *arguments, **keywords):
+        return self.passes(f'local url = "{self.server.url}"\n' + body, *arguments, **keywords)
+
+    def test_messages_go_there_and_back(self):
+        result = self.ws("""
+          local s = ws.open(url .. "/echo", { subprotocols = { "p0", "p1" }, headers = { ["X-A"] = "1" } })
+          expect(s.status, 101) expect(s.subprotocol, "p1") expect(s.headers.Upgrade, "websocket")
+          expect(s:send("héllo"), true) expect(s:receive("5s"), "héllo")
+          s:send_binary("\\0\\1\\255") local data, kind = s:receive() expect(data, "\\0\\1\\255") expect(kind, "binary")
+          local big = ("x"):rep(3000000) s:send(big) expect(s:receive(), big)
+          local none, why = s:receive("20ms") expect(none, nil) expect(why, "timeout")
+          s:close(1000, "done") none, why = s:receive() expect(why, "closed")
+          expect(s.close_code, 1000) expect(s:send("x"), nil)""")
+        self.assertEqual(result.values("ws_msgs_sent")["count"], 3)
+        self.assertEqual(result.values("ws_msgs_received")["count"], 3)
+        self.assertEqual(result.values("ws_sessions")["count"], 1)
+        self.assertEqual(result.values("ws_handshake_failed")["rate"], 0)
+
+    def test_failed_handshakes_say_why(self):
+        result = self.ws("""
+          local s, e = ws.open(url .. "/deny")
+          expect(s, nil) expect(e.kind, "status") expect(e.status, 403) expect(e.body, "nope")
+          expect(e.headers["X-A"], "b") expect(tostring(e):match("403"), "403")
+          s, e = ws.open("ws://127.0.0.1:1/") expect(e.kind, "connect") expect(e.error_code, 1212)
+          s, e = ws.open(url .. "/hang", { timeout = "100ms" }) expect(e.kind, "timeout")""")
+        self.assertEqual(result.values("ws_handshake_failed")["rate"], 1)
+        self.assertEqual(result.values("ws_sessions")["count"], 3)
+
+    def test_the_peers_close_and_its_loss_are_told_apart(self):
+        self.ws("""
+          local s = ws.open(url .. "/close") local _, why = s:receive() expect(why, "closed")
+          expect(s.close_code, 4001) expect(s.close_reason, "bye")
+          s = ws.open(url .. "/lost") s:receive() expect(s.close_code, 1006)""")
+
+    def test_pings_are_answered_and_measured(self):
+        result = self.ws("""
+          local s = ws.open(url .. "/ping") expect(s:receive("5s"), "ponged")
+          s:ping() s:ping("own") s:send("after") expect(s:receive(), "after")""")
+        self.assertGreaterEqual(result.values("ws_ping")["max"], 0)
+
+    def test_events_are_called_in_order_and_may_wait(self):
+        self.ws("""
+          local log = {}
+          local r = ws.connect(url .. "/echo", {}, function(s)
+            log[#log + 1] = "setup"
+            s:on("open", function() log[#log + 1] = "open" s:send("a") s:send("b") end)
+            s:on("message", function(m)
+              log[#log + 1] = m
+              tt.sleep("10ms")
+              if m == "b" then s:close(1001) end
+            end)
+            s:on("close", function(code) log[#log + 1] = code end)
+          end)
+          expect(r.status, 101) expect(table.concat(log, " "), "setup open a b 1001")""")
+
+    def test_timers_of_a_socket_end_with_it(self):
+        self.ws("""
+          local ticks, r = 0, nil
+          r = ws.connect(url .. "/echo", nil, function(s)
+            local t
+            t = s:set_interval(function() ticks = ticks + 1 if ticks == 3 then s:clear(t) s:send("x") end end, "5ms")
+            s:set_timeout(function() error("never") end, "10m")
+            s:on("message", function() s:close() end)
+          end)
+          expect(ticks, 3)""")
+
+    def test_a_handlers_error_ends_the_iteration(self):
+        result = self.script(f"""
+          ws.connect("{self.server.url}/echo", nil, function(s) s:on("open", function() error("boom") end) end)""")
+        self.assertEqual(result.code, 0)
+        self.assertIn("boom", result.err)
+        self.assertEqual(result.values("script_errors")["count"], 1)
+
+    def test_no_message_of_a_burst_is_lost(self):
+        result = self.ws("""
+          local s = ws.open(url .. "/burst") tt.sleep("100ms")
+          for i = 0, 999 do expect(s:receive("5s"), tostring(i)) end""")
+        self.assertEqual(result.values("ws_msgs_received")["count"], 1000)
+
+    def test_a_message_above_the_maximum_closes_with_1009(self):
+        self.ws("""
+          local s = ws.open(url .. "/big", { max_message_size = 1000 })
+          expect(s:receive(), nil) expect(s.close_code, 1009)""")
+
+    def test_a_socket_left_open_is_closed_and_its_readers_end(self):
+        self.ws("""
+          local s = ws.open(url .. "/echo")
+          tt.spawn(function() for _ in s:messages() do end why = s.close_code end)""", "--iterations", "3")
+
+    def test_a_socket_of_vu_scope_lives_over_iterations(self):
+        self.ws("""
+          if not kept then kept = ws.open(url .. "/echo", { scope = "vu" }) end
+          kept:send("x") expect(kept:receive("5s"), "x")""", "--iterations", "3", head="local kept")
+
+    def test_many_sockets_of_many_users(self):
+        result = self.ws("""
+          local s = ws.open(url .. "/echo")
+          for i = 1, 10 do s:send("m" .. i) expect(s:receive("20s"), "m" .. i) end
+          s:close()""", "--vus", "50", "--iterations", "100")
+        self.assertEqual(result.values("ws_msgs_received")["count"], 1000)
+        self.assertEqual(result.values("ws_sessions")["count"], 100)
+
+    def test_wss_verifies_the_certificate(self):
+        cert, key = certificate(self.folder)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(cert, key)
+        server = WsServer(serve, ssl=context)
+        self.addCleanup(server.stop)
+        url = f"wss://localhost:{server.port}/echo"
+        self.passes(f'local _, e = ws.open("{url}") expect(e.kind, "connect") expect(e.error_code, 1310)')
+        self.passes(f'local s = ws.open("{url}") s:send("x") expect(s:receive(), "x")', "--ca-file", cert)
+
+    def test_misuse_raises(self):
+        self.ws("""
+          expect(pcall(ws.open, "http://x/"), false) expect(pcall(ws.open, url, { heders = {} }), false)
+          expect(pcall(ws.open, url, { headers = { Upgrade = "x" } }), false)
+          local s = ws.open(url .. "/echo")
+          expect(pcall(s.send, s, {}), false) expect(pcall(s.close, s, 1005), false)
+          expect(pcall(s.on, s, "mesage", print), false) expect(pcall(function() return s.stauts end), false)
+          expect(pcall(s.ping, s, ("x"):rep(126)), false)""")
