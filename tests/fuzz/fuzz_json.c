@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What is read as JSON is written as JSON that reads the same. */
 #include "base/json.h"
+#include <stdint.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

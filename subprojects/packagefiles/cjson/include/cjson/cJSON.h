@@ -1,0 +1,3 @@
+/* SPDX-License-Identifier: MIT */
+/* The installed place of the header. */
+#include "../../cJSON.h"
