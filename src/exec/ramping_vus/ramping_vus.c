@@ -115,10 +115,20 @@ static void set_count(struct ramping *r, int64_t count, uint64_t at_ns)
     if (cut_ns > e->hard_ns)
         cut_ns = e->hard_ns;
     r->count = count;
-    while (r->wanted < target)
+    while (r->wanted < target && at_ns < e->regular_ns) /* the end starts nothing */
         want(r, r->wanted++, at_ns);
     while (r->wanted > target)
         unwant(r, --r->wanted, cut_ns);
+}
+
+/* Of several steps at one instant (stages without duration) only the last counts. */
+static void set_last_count(struct ramping *r, int64_t count, uint64_t at_ns)
+{
+    uint64_t at;
+    int64_t next;
+    for (r->count = count; next_step(r, &at, &next) && at == at_ns; r->count = next)
+        ;
+    set_count(r, r->count, at_ns);
 }
 
 /* The stages are over: whoever still runs has until the hard end. */
@@ -154,7 +164,7 @@ static uint64_t step(struct tt_exec *e, uint64_t now_ns)
         return TT_NEVER;
     if (!e->started) {
         e->started = true;
-        set_count(r, e->sc->start_vus, e->start_ns);
+        set_last_count(r, e->sc->start_vus, e->start_ns);
     }
     for (;;) { /* in order of time; at one instant steps go before cuts */
         int64_t count = 0;
@@ -167,7 +177,7 @@ static uint64_t step(struct tt_exec *e, uint64_t now_ns)
         if (at > cut)
             do_cut(r);
         else if (more)
-            set_count(r, count, at);
+            set_last_count(r, count, at);
         else
             end_steps(r);
     }
