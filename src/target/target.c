@@ -6,8 +6,9 @@
 #include "base/str.h"
 #include <string.h>
 
-extern const struct tt_target_class tt_target_http, tt_target_ws;
-const struct tt_target_class *const tt_target_classes[] = {&tt_target_http, &tt_target_ws, NULL};
+extern const struct tt_target_class tt_target_http, tt_target_tunnel, tt_target_ws;
+const struct tt_target_class *const tt_target_classes[] = {&tt_target_tunnel, &tt_target_http,
+                                                           &tt_target_ws, NULL};
 
 struct tt_target_settings {
     const struct tt_target_class *class;

@@ -207,7 +207,7 @@ static void request(struct tt_exchange *x, void *user)
         answer(x, t);
         return;
     }
-    struct tt_loop *loop = tt_server_loop(t->server);
+    struct tt_loop *loop = tt_server_loop(x->server);
     struct delayed *d = tt_xcalloc(1, sizeof *d);
     d->x = x;
     d->target = t;
