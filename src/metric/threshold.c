@@ -54,9 +54,7 @@ static bool parse_method(const char *s, size_t n, struct tt_threshold *out, cons
             return true;
         }
     if (n > 3 && s[0] == 'p' && s[1] == '(' && s[n - 1] == ')') {
-        const char *arg = s + 2;
-        size_t len = trim(&arg, n - 3);
-        if (!parse_number(arg, len, &out->arg) || out->arg < 0 || out->arg > 100)
+        if (!parse_number(s + 2, n - 3, &out->arg) || out->arg < 0 || out->arg > 100)
             return tt_err_set(err, TT_EXIT_CONFIG,
                               "threshold '%s': p(N) takes a percentile from 0 to 100", text);
         memcpy(out->method, "p", 2);
