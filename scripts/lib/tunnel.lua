@@ -62,7 +62,7 @@ local function answer(socket, request)
     request_id = request.request_id,
     status_code = 200,
     headers = { ["content-type"] = { "application/json" } },
-    body = encoding.b64encode(json.encode { ok = true, method = request.method, uri = request.uri }),
+    body = encoding.base64_encode(json.encode { ok = true, method = request.method, uri = request.uri }),
     processing_time_ms = 0,
   })
 end

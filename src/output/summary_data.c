@@ -191,13 +191,25 @@ static bool in_submetrics_option(const struct tt_plan *plan, const struct tt_reg
     return false;
 }
 
+/* A metric is shown above the sub-metrics that were asked for, though it has no sample yet. */
+static bool has_kept_submetric(const struct tt_plan *plan, const struct tt_registry *r,
+                               tt_metric_id id)
+{
+    for (size_t i = 0; i < tt_registry_sub_count(r); i++) {
+        const struct tt_submetric *s = tt_registry_sub(r, i);
+        if (s->parent == id && in_submetrics_option(plan, r, s->sink))
+            return true;
+    }
+    return false;
+}
+
 cJSON *tt_summary_data(const struct tt_plan *plan, const struct tt_registry *r,
                        const struct tt_totals *t, const struct tt_summary_info *info)
 {
     cJSON *data = cJSON_CreateObject(), *metrics = cJSON_AddObjectToObject(data, "metrics");
     for (tt_metric_id i = 0; i < tt_registry_count(r); i++) {
         const struct tt_metric *m = tt_registry_get(r, i);
-        add_metric(metrics, m->name, m, i, false, plan, r, t, info);
+        add_metric(metrics, m->name, m, i, has_kept_submetric(plan, r, i), plan, r, t, info);
     }
     for (size_t i = 0; i < tt_registry_sub_count(r); i++) {
         const struct tt_submetric *s = tt_registry_sub(r, i);

@@ -242,7 +242,12 @@ static void fill_cells(struct text *x, struct line *l)
     char buf[48];
     if (strcmp(type, "trend") == 0) {
         l->trend = true;
-        for (const cJSON *s = v->child; s && l->n_cells < COLUMNS_MAX; s = s->next) {
+        const cJSON *options = cJSON_GetObjectItemCaseSensitive(x->data, "options"), *name;
+        cJSON_ArrayForEach(name, cJSON_GetObjectItemCaseSensitive(options, "summary_trend_stats"))
+        {
+            const cJSON *s = cJSON_GetObjectItemCaseSensitive(v, name->valuestring);
+            if (!s || l->n_cells == COLUMNS_MAX)
+                continue;
             bool count = strcmp(s->string, "count") == 0;
             snprintf(l->cells[l->n_cells++], sizeof *l->cells, "%.12s=%.48s", s->string,
                      count ? tt_summary_number(buf, sizeof buf, s->valuedouble)

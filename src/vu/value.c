@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include <lauxlib.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 const char tt_json_null_key = 0;
@@ -94,6 +95,28 @@ static bool enter(struct walk *k, int idx, bool *is_list, size_t *n)
 
 static cJSON *json_value(struct walk *k, int idx);
 
+static int by_name(const void *a, const void *b)
+{
+    return strcmp((*(cJSON *const *)a)->string, (*(cJSON *const *)b)->string);
+}
+
+/* Lua's tables have no order: sorted by name, the same data is always the same text. */
+static void sort_members(cJSON *object, size_t n)
+{
+    cJSON *few[32], **list = n <= 32 ? few : tt_xreallocarray(NULL, n, sizeof *list);
+    size_t i = 0;
+    for (cJSON *c = object->child; c; c = c->next)
+        list[i++] = c;
+    qsort(list, n, sizeof *list, by_name);
+    for (i = 0; i < n; i++) {
+        list[i]->next = i + 1 < n ? list[i + 1] : NULL;
+        list[i]->prev = list[i ? i - 1 : n - 1]; /* the first one's is the last, as cJSON has it */
+    }
+    object->child = list[0];
+    if (list != few)
+        tt_free(list);
+}
+
 static cJSON *json_table(struct walk *k, int idx)
 {
     lua_State *L = k->L;
@@ -126,6 +149,8 @@ static cJSON *json_table(struct walk *k, int idx)
         path_pop(k, before);
         cJSON_AddItemToObject(out, lua_tostring(L, value - 1), item);
     }
+    if (!is_list && n > 1)
+        sort_members(out, n);
     k->depth--;
     return out;
 failed:
