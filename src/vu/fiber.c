@@ -225,11 +225,15 @@ static const char *blocking_function(lua_State *L, char *buf, size_t size)
 {
     lua_Debug ar;
     for (int level = 1; lua_getstack(L, level, &ar); level++) {
-        lua_getinfo(L, "Sn", &ar);
-        if (strcmp(ar.what, "C") == 0 && ar.name && strcmp(ar.name, "?") != 0) {
-            snprintf(buf, size, "%s", ar.name);
-            return buf;
-        }
+        lua_getinfo(L, "Snf", &ar);
+        lua_CFunction fn = lua_tocfunction(L, -1);
+        lua_pop(L, 1);
+        if (strcmp(ar.what, "C") != 0 || fn == tt__l_pcall || fn == tt__l_xpcall)
+            continue;
+        if (!ar.name || strcmp(ar.name, "?") == 0)
+            break; /* called from C */
+        snprintf(buf, size, "%s", ar.name);
+        return buf;
     }
     return "a C function";
 }
