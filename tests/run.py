@@ -101,7 +101,7 @@ def run_lua(lane, binary, path):
 
 def run_integration(lane, binary, path):
     code, out, seconds = run(["/usr/bin/python3", "-m", "unittest", "-v", path],
-                             {"TTLOAD": binary, "TTLOAD_LANE": lane,
+                             {"TTLOAD": binary, "LANE": lane,
                               "PYTHONPATH": os.path.join(ROOT, "tests", "integration")})
     name = os.path.basename(path)[:-3]
     passed = len(re.findall(r"\.\.\. ok$", out, re.M))

@@ -32,7 +32,7 @@ def fetch(name):
         return hashlib.sha256(f.read()).hexdigest() == wrap["wrap-file"]["source_hash"]
 
 
-@unittest.skipUnless(os.environ.get("TTLOAD_LANE", "plain") == "plain", "once is enough: in the plain lane")
+@unittest.skipUnless(os.environ.get("LANE", "plain") == "plain", "once is enough: in the plain lane")
 class Fallbacks(unittest.TestCase):
     def test_both_fallbacks_build_without_the_network(self):
         try:

@@ -68,7 +68,7 @@ function T.a_tasks_failure_is_its_waiters()
   local value, err = task:wait()
   expect.equal(value, nil)
   expect.matches(err, "in the task")
-  local value2, why = tt.spawn(function() tt.sleep(10) end):wait("10ms")
+  local value2, why = tt.spawn(function() tt.sleep(0.2) end):wait("10ms")
   expect.equal(value2, nil)
   expect.equal(why, "timeout")
 end

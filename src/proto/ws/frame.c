@@ -64,7 +64,8 @@ size_t tt_ws_close_payload(char out[TT_WS_CONTROL_MAX], unsigned code, const cha
         n = TT_WS_CONTROL_MAX - 2;
     while (n && !tt_utf8_valid(reason, n)) /* not in the middle of a character */
         n--;
-    memcpy(out + 2, reason, n);
+    if (n)
+        memcpy(out + 2, reason, n);
     return n + 2;
 }
 

@@ -1,0 +1,300 @@
+# SPDX-License-Identifier: MIT
+"""Speed and memory beside other tools, on loopback, in one run: ./dev bench [--short] [--write].
+
+Every figure is client CPU (user and system time of the client's process), which other load on the machine disturbs
+less than wall time. Rounds take turns, medians are compared, ratios are what counts."""
+import argparse
+import datetime
+import os
+import platform
+import re
+import resource
+import shutil
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+NGINX = """
+worker_processes 1;
+pid {folder}/nginx.pid;
+error_log {folder}/error.log;
+events {{ worker_connections 4096; }}
+http {{ access_log off; keepalive_requests 100000000;
+  client_body_temp_path {folder}; proxy_temp_path {folder}; fastcgi_temp_path {folder};
+  uwsgi_temp_path {folder}; scgi_temp_path {folder};
+  server {{ listen 127.0.0.1:{port}; location / {{ return 200 "0123456789012345678901234567890123456789"; }} }} }}
+"""
+HTTP_LUA = """
+local http = require "ttload.http"
+local M = { options = { vus = 50, iterations = %d, discard_response_bodies = true } }
+function M.default() http.get("%s") end
+return M
+"""
+HTTP_K6 = """
+import http from 'k6/http';
+export const options = { vus: 50, iterations: %d, discardResponseBodies: true };
+export default function () { http.get('%s'); }
+"""
+WS_LUA = """
+local ws = require "ttload.ws"
+local text = ("x"):rep(%d)
+local M = { options = { scenarios = { s = { executor = "per-vu-iterations", vus = %d, iterations = 1 } } } }
+function M.default()
+  local socket = ws.open("%s")
+  for _ = 1, %d do socket:send(text) socket:receive() end
+  socket:close()
+end
+return M
+"""
+WS_K6 = """
+import ws from 'k6/ws';
+export const options = { scenarios: { s: { executor: 'per-vu-iterations', vus: %(vus)d, iterations: 1 } } };
+const text = 'x'.repeat(%(size)d);
+export default function () {
+  let left = %(each)d;
+  ws.connect('%(url)s', {}, (s) => {
+    s.on('open', () => s.send(text));
+    s.on('message', () => { if (--left > 0) s.send(text); else s.close(); });
+  });
+}
+"""
+SLEEP_LUA = """
+local tt = require "ttload"
+return { options = { scenarios = { s = { executor = "constant-vus", vus = %d, duration = "60s", graceful_stop = "0s" } } },
+  default = function() tt.sleep(60) end }
+"""
+IDLE_LUA = """
+local tt, ws = require "ttload", require "ttload.ws"
+return { options = { scenarios = { s = { executor = "constant-vus", vus = %d, duration = "60s", graceful_stop = "0s" } } },
+  default = function() local s = ws.open("%s") tt.sleep(60) s:close() end }
+"""
+EMPTY_LUA = "return { options = { iterations = %d, vus = 1 }, default = function() end }\n"
+SLEEP_K6 = """
+import { sleep } from 'k6';
+export const options = { scenarios: { s: { executor: 'constant-vus', vus: %d, duration: '60s', gracefulStop: '0s' } } };
+export default function () { sleep(60); }
+"""
+
+
+class Bench:
+    def __init__(self, arguments):
+        self.ttload, self.short = arguments.ttload, arguments.short
+        self.folder = tempfile.mkdtemp(prefix="ttload-bench-")
+        self.children, self.rows, self.notes = [], [], []
+        self.rounds = 2 if self.short else 5
+        self.k6 = shutil.which("k6")
+
+    def path(self, name, text=None):
+        path = os.path.join(self.folder, name)
+        if text is not None:
+            with open(path, "w", encoding="utf-8") as f:
+                f.write(text)
+        return path
+
+    def compile(self, name, *libraries):
+        out = self.path(name)
+        subprocess.run(["cc", "-O2", "-o", out, os.path.join(ROOT, "tests", "bench", name + ".c"), *libraries], check=True)
+        return out
+
+    def start(self, *command, pipe=False):
+        p = subprocess.Popen(command, cwd=self.folder, stdin=subprocess.DEVNULL,
+                             stdout=subprocess.PIPE if pipe else subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.children.append(p)
+        return p
+
+    def stop(self):
+        for p in self.children:
+            p.send_signal(signal.SIGINT)
+        for p in self.children:
+            try:
+                p.wait(10)
+            except subprocess.TimeoutExpired:
+                p.kill()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def cpu(self, *command):
+        """Seconds of CPU of a command, and its output."""
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        p = subprocess.run(command, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                           stderr=subprocess.DEVNULL)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        if p.returncode:
+            raise RuntimeError(f"{command[0]} ended with {p.returncode}")
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, p.stdout.decode()
+
+    def compare(self, title, unit, runs, better, marks):
+        """runs: name -> function that gives a figure; marks: peer -> (ratio, holds when at most or at least)."""
+        figures = {name: [] for name in runs}
+        for _ in range(self.rounds):
+            for name, run in runs.items():
+                figures[name].append(run())
+        ours = statistics.median(figures["ttload"])
+        print(f"\n{title} ({unit}, {better})", flush=True)
+        for name, values in figures.items():
+            median = statistics.median(values)
+            ratio = ours / median
+            mark = ""
+            if name in marks:
+                limit, at_most = marks[name]
+                holds = ratio <= limit if at_most else ratio >= limit
+                mark = f"{'<=' if at_most else '>='} {limit}: {'holds' if holds else 'does not hold yet'}"
+            row = (title, unit, name, median, min(values), max(values), ratio if name != "ttload" else None, mark)
+            self.rows.append(row)
+            print(f"  {name:12} {median:10.2f}  ({min(values):.2f} .. {max(values):.2f})"
+                  + (f"  ttload/{name} {ratio:.2f}  {mark}" if name != "ttload" else ""), flush=True)
+
+    def http(self):
+        with socket.socket() as s:
+            s.bind(("127.0.0.1", 0))
+            port = s.getsockname()[1]
+        conf = self.path("nginx.conf", NGINX.format(folder=self.folder, port=port))
+        self.start("nginx", "-c", conf, "-g", "daemon off;")
+        url = f"http://127.0.0.1:{port}/"
+        wait_port(port)
+        n = 20000 if self.short else 100000
+        curl_loop = self.compile("curl_loop", "-lcurl")
+        script = self.path("http.lua", HTTP_LUA % (n, url))
+        k6_script = self.path("http.js", HTTP_K6 % (n // 4, url))
+
+        def wrk():
+            seconds, out = self.cpu("wrk", "-t1", "-c50", "-d2s" if self.short else "-d5s", url)
+            return seconds * 1e6 / int(re.search(r"(\d+) requests in", out).group(1))
+
+        runs = {"ttload": lambda: self.cpu(self.ttload, "run", "--quiet", "--workers", "1", script)[0] * 1e6 / n,
+                "bare libcurl": lambda: self.cpu(curl_loop, url, "50", str(n))[0] * 1e6 / n, "wrk": wrk}
+        if self.k6:
+            runs["k6"] = lambda: self.cpu(self.k6, "run", "--quiet", "--no-summary", "--no-usage-report",
+                                          k6_script)[0] * 1e6 / (n // 4)
+        self.compare("HTTP GET, keep-alive, 50 VUs: client CPU per request", "us", runs, "less is better",
+                     {"bare libcurl": (1.35, True), "wrk": (2.2, True), "k6": (0.5, True)})
+
+    def ws(self):
+        p = self.start(self.ttload, "serve", "ws", pipe=True)
+        self.ws_url = p.stdout.readline().decode().strip()
+        port = self.ws_url.rsplit(":", 1)[1]
+        client = self.compile("epoll_ws")
+        vus = 50
+        for size, mark in ((64, 0.85), (16384, 0.7)):
+            each = (1000 if self.short else 4000) if size == 64 else (200 if self.short else 600)
+            n = vus * each
+            script = self.path(f"ws{size}.lua", WS_LUA % (size, vus, self.ws_url, each))
+            runs = {"ttload": lambda n=n, script=script: n / 1000 / self.cpu(self.ttload, "run", "--quiet", "--workers",
+                                                                             "1", script)[0],
+                    "bare epoll": lambda n=n, size=size: n / 1000 / self.cpu(client, port, str(vus), str(n), str(size))[0]}
+            if self.k6:
+                js = self.path(f"ws{size}.js", WS_K6 % {"vus": vus, "size": size, "each": each // 2, "url": self.ws_url})
+                runs["k6"] = lambda n=n, js=js: n / 2000 / self.cpu(self.k6, "run", "--quiet", "--no-summary",
+                                                                    "--no-usage-report", js)[0]
+            self.compare(f"WebSocket echo, {size} bytes, {vus} VUs: messages per CPU-second", "thousands", runs,
+                         "more is better", {"bare epoll": (mark, False), "k6": (3, False)})
+
+    def rss(self, *command, settle=3.0):
+        p = self.start(*command)
+        time.sleep(settle)
+        last = 0
+        for _ in range(60):  # until it stands
+            with open(f"/proc/{p.pid}/status", encoding="ascii") as f:
+                now = int(re.search(r"VmRSS:\s+(\d+)", f.read()).group(1))
+            if now == last:
+                break
+            last = now
+            time.sleep(0.5)
+        p.kill()
+        p.wait()
+        self.children.remove(p)
+        return last
+
+    def memory(self):
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        one = self.rss(self.ttload, "run", "--quiet", self.path("one.lua", SLEEP_LUA % 1), settle=1)
+        one_ws = self.rss(self.ttload, "run", "--quiet", self.path("onews.lua", IDLE_LUA % (1, self.ws_url)), settle=1)
+        for vus in (1000,) if self.short else (1000, 10000):
+            kinds = [("asleep", SLEEP_LUA % vus, one), ("with an open WebSocket", IDLE_LUA % (vus, self.ws_url), one_ws)]
+            for what, text, base in kinds:
+                if "WebSocket" in what and hard < vus + 100:
+                    self.notes.append(f"{vus} VUs {what}: skipped, at most {hard} open files here")
+                    continue
+                runs = {"ttload": lambda text=text, base=base, vus=vus: (
+                    self.rss(self.ttload, "run", "--quiet", self.path("m.lua", text)) - base) / vus}
+                if self.k6 and vus == 1000 and what == "asleep":
+                    k6_one = self.rss(self.k6, "run", "--quiet", self.path("one.js", SLEEP_K6 % 1))
+                    runs["k6"] = lambda vus=vus, k6_one=k6_one: (
+                        self.rss(self.k6, "run", "--quiet", self.path("m.js", SLEEP_K6 % vus), settle=6) - k6_one) / vus
+                rounds, self.rounds = self.rounds, 2
+                self.compare(f"memory of {vus} VUs {what}, per VU", "KiB", runs, "less is better", {"k6": (0.1, True)})
+                self.rounds = rounds
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+    def engine(self):
+        n = 100000 if self.short else 1000000
+        script, empty = self.path("empty.lua", EMPTY_LUA % n), self.path("start.lua", EMPTY_LUA % 1)
+        self.compare("empty iterations per CPU-second", "thousands", {
+            "ttload": lambda: n / 1000 / self.cpu(self.ttload, "run", "--quiet", "--workers", "1", script)[0]},
+            "more is better", {})
+
+        def start_up():
+            begin = time.monotonic()
+            self.cpu(self.ttload, "run", "--quiet", empty)
+            return (time.monotonic() - begin) * 1000
+
+        self.compare("a whole run of one empty iteration, wall time", "ms", {"ttload": start_up}, "less is better", {})
+
+    def markdown(self):
+        cpu = re.search(r"model name\s*: (.*)", open("/proc/cpuinfo", encoding="ascii").read())
+        version = subprocess.run([self.ttload, "version"], stdout=subprocess.PIPE, check=True).stdout.decode().strip()
+        lines = ["# Benchmarks", "",
+                 "Made by `./dev bench --write`; repeat it with `./dev bench`. Client and server share the machine, so the",
+                 "ratios count, not the figures: client CPU is user and system time of the client's process, medians of "
+                 f"{self.rounds} rounds that take turns.", "",
+                 f"{version}, {datetime.date.today().isoformat()}, {os.cpu_count()} cores"
+                 f"{' of ' + cpu.group(1) if cpu else ''}, {platform.system()} {platform.release()}.", ""]
+        title = None
+        for row in self.rows:
+            if row[0] != title:
+                title = row[0]
+                lines += ["", f"## {title} ({row[1]})", "", "| client | median | least .. most | ttload / it | mark |",
+                          "|---|---|---|---|---|"]
+            ratio = f"{row[6]:.2f}" if row[6] is not None else ""
+            lines.append(f"| {row[2]} | {row[3]:.2f} | {row[4]:.2f} .. {row[5]:.2f} | {ratio} | {row[7]} |")
+        lines += [""] + [f"- {n}" for n in self.notes]
+        return "\n".join(lines).rstrip() + "\n"
+
+
+def wait_port(port):
+    for _ in range(100):
+        with socket.socket() as s:
+            if s.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    sys.exit("the server did not start")
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="./dev bench")
+    parser.add_argument("--ttload", required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--short", action="store_true", help="a minute instead of ten")
+    parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md")
+    arguments = parser.parse_args()
+    bench = Bench(arguments)
+    try:
+        bench.engine()
+        bench.http()
+        bench.ws()
+        bench.memory()
+        if not bench.k6:
+            bench.notes.append("k6 was not found on PATH")
+        if arguments.write:
+            with open(os.path.join(ROOT, "docs", "benchmarks.md"), "w", encoding="utf-8") as f:
+                f.write(bench.markdown())
+    finally:
+        bench.stop()
+
+
+if __name__ == "__main__":
+    main()
