@@ -149,7 +149,7 @@ def fuzz(totals, seconds):
         corpus = os.path.join(ROOT, "tests", "fuzz", "corpus", name[5:])
         work = os.path.join(base, name + ".corpus")
         os.makedirs(work, exist_ok=True)
-        code, out, took = run([path, f"-max_total_time={seconds}", "-timeout=10", work, corpus], timeout=seconds + 120)
+        code, out, took = run([path, f"-max_total_time={seconds}", "-timeout=10", f"-artifact_prefix={work}/", work, corpus], timeout=seconds + 120)
         totals.suite(name, int(code == 0), int(code != 0), 0, out, took)
 
 

@@ -82,11 +82,12 @@ cJSON *tt_json_read(const char *text, size_t n, int exit_code, struct tt_err *er
         column = *s == '\n' ? 1 : column + 1;
         line += *s == '\n';
     }
-    if (at >= text + n || !*at)
+    size_t left = at < text + n ? (size_t)(text + n - at) : 0;
+    if (!left || !*at)
         tt_err_set(err, exit_code, "line %zu, column %zu: not valid JSON: it ends too early", line,
                    column);
     else
-        tt_err_set(err, exit_code, "line %zu, column %zu: not valid JSON near '%.12s'", line,
-                   column, at);
+        tt_err_set(err, exit_code, "line %zu, column %zu: not valid JSON near '%.*s'", line, column,
+                   left < 12 ? (int)left : 12, at);
     return NULL;
 }

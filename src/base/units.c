@@ -113,8 +113,14 @@ char *tt_format_duration(char *buf, size_t size, uint64_t ns)
         n = snprintf(buf, size, "%lluh", (unsigned long long)h);
     if (h || m)
         n += snprintf(buf + n, size - (size_t)n, "%llum", (unsigned long long)m);
-    snprintf(buf + n, size - (size_t)n, "%ss",
-             tt_format_double(number, sizeof number, (double)rest / 1e9));
+    int len =
+        snprintf(number, sizeof number, "%llu.%09llu", (unsigned long long)(rest / TT_NS_PER_S),
+                 (unsigned long long)(rest % TT_NS_PER_S));
+    while (number[len - 1] == '0')
+        len--;
+    if (number[len - 1] == '.')
+        len--;
+    snprintf(buf + n, size - (size_t)n, "%.*ss", len, number);
     return buf;
 }
 

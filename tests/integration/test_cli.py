@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import time
+import unittest
 
 from ttload_case import TTLOAD, Case
 
@@ -119,6 +120,8 @@ class ExitCodes(Case):
         self.assertIn("torn down", r.err)
         self.assertIn("TOTAL RESULTS", r.out)
 
+    # A thread under ThreadSanitizer gets no signal while it only computes.
+    @unittest.skipIf(os.environ.get("LANE") == "tsan", "signals are deferred in this lane")
     def test_a_runaway_script_is_interrupted(self):
         r = self.code(script('iterations = 1, max_cpu_time = "200ms"', "while true do end"))
         self.assertEqual(r.code, 0, r.err)

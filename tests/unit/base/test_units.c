@@ -62,8 +62,17 @@ static void what_is_no_time_is_refused_with_a_message(void **state)
 static void formatted_durations_read_back(void **state)
 {
     (void)state;
-    static const uint64_t times[] = {0,          1,           999,           1000,          1500000,
-                                     1000000000, 61500000000, 3600000000000, 90061001001001};
+    static const uint64_t times[] = {0,
+                                     1,
+                                     999,
+                                     1000,
+                                     1500000,
+                                     1000000000,
+                                     61500000000,
+                                     3600000000000,
+                                     90061001001001,
+                                     3600000000002,
+                                     UINT64_C(9223372036854775807)};
     for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
         char buf[48];
         uint64_t ns;
