@@ -7,7 +7,7 @@ import subprocess
 import time
 import unittest
 
-from ttload_case import TTLOAD, Case
+from ttload_case import ROOT, TTLOAD, Case
 
 GOOD = "return { options = { iterations = 1 }, default = function() end }\n"
 
@@ -198,6 +198,10 @@ return M""")
         self.assertRegex(self.ttload("version").out, r"^ttload \d+\.\d+")
         self.assertIn("--vus", self.ttload("help", "run").out)
         self.assertIn("run", self.ttload("--help").out)
+
+    def test_the_options_page_is_the_programs(self):
+        with open(os.path.join(ROOT, "docs", "options.md"), encoding="utf-8") as f:
+            self.assertEqual(f.read(), self.ttload("help", "options").out)
 
     def test_env_reaches_the_script(self):
         self.write("t.lua", script("iterations = 1", 'if tt.env.A ~= "b=c" then tt.abort("env") end'))
