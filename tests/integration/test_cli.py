@@ -194,6 +194,13 @@ return M""")
         self.assertLess(time.monotonic() - begin, 30)
         self.assertIn("up to 3 VUs", r.err)
 
+    def test_a_ramp_of_short_iterations_ends_on_every_worker(self):
+        self.write("t.lua", script("""stages = { { duration = "300ms", target = 4 }, { duration = "300ms", target = 0 } }""",
+                                   "tt.sleep(0.001)"))
+        for workers in ("1", "2", "3"):
+            r = self.ttload("run", "--quiet", "--workers", workers, "t.lua", timeout=60)
+            self.assertEqual(r.code, 0, r.err)
+
     def test_version_and_help(self):
         self.assertRegex(self.ttload("version").out, r"^ttload \d+\.\d+")
         self.assertIn("--vus", self.ttload("help", "run").out)

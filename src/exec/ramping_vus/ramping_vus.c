@@ -183,6 +183,12 @@ static uint64_t step(struct tt_exec *e, uint64_t now_ns)
     }
 }
 
+static bool finished(const struct tt_exec *e)
+{
+    const struct ramping *r = (const struct ramping *)(const void *)e;
+    return e->started && (e->stopped || r->steps_over) && e->n_active == 0;
+}
+
 static uint64_t iteration_done(struct tt_exec *e, uint32_t slot, uint64_t now_ns, bool interrupted)
 {
     struct ramping *r = of(e);
@@ -193,19 +199,13 @@ static uint64_t iteration_done(struct tt_exec *e, uint32_t slot, uint64_t now_ns
         r->cut_at[slot] = TT_NEVER;
         tt__exec_retire(e, slot);
     }
-    if (e->stopped || tt__exec_finished(e))
+    if (finished(e)) /* not: nobody is active; the ramp may come back */
         return TT_NEVER;
     int64_t count;
     uint64_t at = r->steps_over ? TT_NEVER : e->regular_ns, cut = next_cut(r);
     if (!r->steps_over)
         next_step(r, &at, &count);
     return at < cut ? at : cut;
-}
-
-static bool finished(const struct tt_exec *e)
-{
-    const struct ramping *r = (const struct ramping *)(const void *)e;
-    return e->started && (e->stopped || r->steps_over) && e->n_active == 0;
 }
 
 static struct tt_exec *create(const struct tt_scenario *sc, const struct tt_stripe *stripe,
