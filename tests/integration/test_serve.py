@@ -10,10 +10,13 @@ import hashlib
 import hmac
 import http.client
 import json
+import os
 import re
 import signal
 import socket
+import ssl
 import subprocess
+import tempfile
 import time
 import unittest
 from urllib.parse import urlsplit
@@ -460,6 +463,39 @@ class WsTest(unittest.IsolatedAsyncioTestCase):
             with self.assertRaises(websockets.ConnectionClosed):
                 await ws.recv()
         self.assertEqual(ws.close_code, 1007)
+
+
+class TlsTest(unittest.IsolatedAsyncioTestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        cert, key = (os.path.join(folder.name, name) for name in ("cert.pem", "key.pem"))
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                        "-keyout", key, "-out", cert, "-days", "2", "-subj", "/CN=localhost", "-addext",
+                        "subjectAltName=IP:127.0.0.1"], check=True, capture_output=True)
+        self.options = ("--tls-cert", cert, "--tls-key", key)
+        self.context = ssl.create_default_context(cafile=cert)
+
+    def test_https(self):
+        with Server("http", *self.options) as server:
+            self.assertTrue(server.endpoint.startswith("https://"))
+            connection = http.client.HTTPSConnection("127.0.0.1", server.port, timeout=30, context=self.context)
+            for path, size in (("/bytes/3000000", 3000000), ("/delay/10", 2)):
+                connection.request("GET", path)
+                self.assertEqual(len(connection.getresponse().read()), size)
+            connection.close()
+
+    async def test_wss(self):
+        with Server("ws", *self.options) as server:
+            self.assertTrue(server.endpoint.startswith("wss://"))
+            async with websockets.connect(server.endpoint, ssl=self.context, max_size=None) as ws:
+                for message in ("a", b"x" * 3000000):
+                    await ws.send(message)
+                    self.assertEqual(await ws.recv(), message)
+            ws = await websockets.connect(server.endpoint + "/close?code=4001", ssl=self.context)
+            with self.assertRaises(websockets.ConnectionClosed):
+                await ws.recv()
+            self.assertEqual(ws.close_code, 4001)
 
 
 class CommandLineTest(unittest.TestCase):
