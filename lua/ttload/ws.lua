@@ -1,0 +1,87 @@
+---@meta ttload.ws
+-- SPDX-License-Identifier: MIT
+-- For editors (LuaLS): the module `ttload.ws`. Not loaded at run time.
+
+---@class ttload.ws.params
+---@field headers? table<string, string|number|boolean|string[]>
+---@field tags? table<string, string|number|boolean>
+---@field subprotocols? string|string[]
+---@field timeout? number|string # of the handshake, "60s"
+---@field max_message_size? integer # bytes
+---@field scope? "iteration"|"vu"
+
+---@class ttload.ws.error
+---@field message string
+---@field kind "connect"|"timeout"|"status"|"protocol"|"closed"
+---@field error_code integer
+---@field status integer?
+---@field body string?
+---@field headers table<string, string>?
+
+---@class ttload.ws.socket
+---@field status integer
+---@field headers table<string, string>
+---@field subprotocol string
+---@field close_code integer?
+---@field close_reason string?
+---@field closed boolean
+---@field buffered integer # bytes not sent yet
+---@field url string
+local S = {}
+
+---@param text string
+---@return true?, "closed"?
+function S:send(text) end
+
+---@param bytes string
+---@return true?, "closed"?
+function S:send_binary(bytes) end
+
+---@param data? string
+---@return true?, "closed"?
+function S:ping(data) end
+
+---@param code? integer # 1000
+---@param reason? string
+function S:close(code, reason) end
+
+---@param timeout? number|string
+---@return string? text, "text"|"binary"|"timeout"|"closed" kind
+function S:receive(timeout) end
+
+---@return fun(): string?, string
+function S:messages() end
+
+---@param event "open"|"message"|"binary_message"|"ping"|"pong"|"close"|"error"
+---@param fn fun(...)
+function S:on(event, fn) end
+
+---@param fn fun()
+---@param delay number|string
+---@return integer timer
+function S:set_timeout(fn, delay) end
+
+---@param fn fun()
+---@param interval number|string
+---@return integer timer
+function S:set_interval(fn, interval) end
+
+---@param timer integer
+function S:clear(timer) end
+
+---@class ttload.ws
+local M = {}
+
+---@param url string
+---@param params? ttload.ws.params
+---@return ttload.ws.socket?, ttload.ws.error?
+function M.open(url, params) end
+
+---Returns when the socket has closed and its handlers have returned.
+---@param url string
+---@param params ttload.ws.params?
+---@param fn fun(socket: ttload.ws.socket)
+---@return { status: integer, url: string, headers: table, body: string, error: string?, error_code: integer }
+function M.connect(url, params, fn) end
+
+return M
