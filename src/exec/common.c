@@ -72,11 +72,33 @@ void tt__exec_cut(struct tt_exec *e)
         tt__exec_interrupt(e, i);
 }
 
-uint64_t tt__exec_deadline(struct tt_exec *e, uint64_t now_ns)
+static uint64_t deadline(struct tt_exec *e, uint64_t now_ns)
 {
     if (!e->cut && now_ns >= e->hard_ns)
         tt__exec_cut(e);
     return e->cut || tt__exec_finished(e) ? TT_NEVER : e->hard_ns;
+}
+
+uint64_t tt__exec_loop_step(struct tt_exec *e, uint64_t now_ns, tt__exec_next next)
+{
+    if (now_ns < e->start_ns)
+        return e->start_ns;
+    if (!e->started) {
+        e->started = true;
+        for (uint32_t i = 0; i < e->n_slots; i++)
+            tt__exec_activate(e, i);
+        for (uint32_t i = 0; i < e->n_slots; i++)
+            next(e, i, e->start_ns);
+    }
+    return deadline(e, now_ns);
+}
+
+uint64_t tt__exec_loop_done(struct tt_exec *e, uint32_t slot, uint64_t now_ns, bool interrupted,
+                            tt__exec_next next)
+{
+    tt__exec_ended(e, slot, interrupted);
+    next(e, slot, now_ns);
+    return deadline(e, now_ns);
 }
 
 void tt__exec_stop(struct tt_exec *e, uint64_t now_ns)

@@ -31,8 +31,12 @@ void tt__exec_interrupt(struct tt_exec *e, uint32_t slot); /* when it runs */
 void tt__exec_ended(struct tt_exec *e, uint32_t slot, bool interrupted);
 /* Interrupts every running slot. Their iteration_done may come from inside. */
 void tt__exec_cut(struct tt_exec *e);
-/* For executors without steps of their own: cuts at the hard end; when to look again. */
-uint64_t tt__exec_deadline(struct tt_exec *e, uint64_t now_ns);
+/* For executors whose slots all start at once and loop on their own: next starts a slot's next
+ * iteration or retires it; everything is cut at the hard end. */
+typedef void (*tt__exec_next)(struct tt_exec *e, uint32_t slot, uint64_t now_ns);
+uint64_t tt__exec_loop_step(struct tt_exec *e, uint64_t now_ns, tt__exec_next next);
+uint64_t tt__exec_loop_done(struct tt_exec *e, uint32_t slot, uint64_t now_ns, bool interrupted,
+                            tt__exec_next next);
 void tt__exec_stop(struct tt_exec *e, uint64_t now_ns);
 bool tt__exec_finished(const struct tt_exec *e);
 double tt__exec_time_fraction(const struct tt_exec *e, uint64_t now_ns);

@@ -35,23 +35,12 @@ static void destroy(struct tt_exec *e)
 
 static uint64_t step(struct tt_exec *e, uint64_t now_ns)
 {
-    if (now_ns < e->start_ns)
-        return e->start_ns;
-    if (!e->started) {
-        e->started = true;
-        for (uint32_t i = 0; i < e->n_slots; i++)
-            tt__exec_activate(e, i);
-        for (uint32_t i = 0; i < e->n_slots; i++)
-            next(e, i, e->start_ns);
-    }
-    return tt__exec_deadline(e, now_ns);
+    return tt__exec_loop_step(e, now_ns, next);
 }
 
 static uint64_t iteration_done(struct tt_exec *e, uint32_t slot, uint64_t now_ns, bool interrupted)
 {
-    tt__exec_ended(e, slot, interrupted);
-    next(e, slot, now_ns);
-    return tt__exec_deadline(e, now_ns);
+    return tt__exec_loop_done(e, slot, now_ns, interrupted, next);
 }
 
 static struct tt_exec_progress progress(const struct tt_exec *e, uint64_t now_ns)
