@@ -123,6 +123,10 @@ void tt_http_error_curl(struct tt_http_error *e, CURLcode rc, long os_errno, lon
     case CURLE_PEER_FAILED_VERIFICATION:
         set_verify(e, verify, detail);
         return;
+    case CURLE_SSL_CACERT_BADFILE: /* the system has none */
+        set(e, TT_HTTP_E_UNKNOWN_CA, "tls: no CA certificates (install them, or give --ca-file)",
+            detail);
+        return;
     case CURLE_SSL_CONNECT_ERROR:
         set_tls(e, os_errno, detail);
         return;

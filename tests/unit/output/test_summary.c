@@ -9,7 +9,7 @@
 
 static cJSON *golden_data(void)
 {
-    return vectors_read("../golden/summary.json");
+    return vectors_read("../golden/summary-data.json");
 }
 
 static void assert_golden(const char *name, const char *got)

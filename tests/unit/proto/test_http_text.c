@@ -236,8 +236,9 @@ static void transfers_errors_have_k6s_codes(void **state)
         int code;
     } cases[] = {{CURLE_COULDNT_RESOLVE_HOST, TT_HTTP_E_NO_HOST},
                  {CURLE_OPERATION_TIMEDOUT, TT_HTTP_E_TIMEOUT},
+                 {CURLE_SSL_CACERT_BADFILE, TT_HTTP_E_UNKNOWN_CA},
                  {CURLE_URL_MALFORMAT, TT_HTTP_E_BAD_URL}};
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < 4; i++) {
         struct tt_http_error e = {0};
         tt_http_error_curl(&e, cases[i].rc, 0, 0, "");
         assert_int_equal(e.code, cases[i].code);
