@@ -407,27 +407,35 @@ static bool env_name_of(enum tt_opt_id id, char *out, size_t size)
     return tt__options[id].type != TT_OPT_ENV;
 }
 
+/* The option that the n bytes name; -1: none. */
+static int env_option(const char *s, size_t n)
+{
+    char name[96];
+    for (int i = 0; i < TT_OPT_COUNT; i++)
+        if (env_name_of((enum tt_opt_id)i, name, sizeof name) && strlen(name) == n &&
+            memcmp(name, s, n) == 0)
+            return i;
+    return -1;
+}
+
+void tt_options_warn_env(char **environment)
+{
+    for (char **e = environment; *e; e++) {
+        size_t n = strcspn(*e, "=");
+        if (tt_starts_with(*e, "TTLOAD_") && !tt_starts_with(*e, "TTLOAD_PATH=") &&
+            env_option(*e, n) < 0)
+            tt_log(TT_LOG_WARN, "the environment variable %.*s is no option of ttload", (int)n, *e);
+    }
+}
+
 bool tt_options_apply_env(struct tt_options *o, struct tt_arena *a, char **environment,
                           struct tt_err *err)
 {
-    char name[96];
     for (char **e = environment; *e; e++) {
-        if (!tt_starts_with(*e, "TTLOAD_"))
-            continue;
-        const char *eq = strchr(*e, '=');
-        size_t n = eq ? (size_t)(eq - *e) : 0;
-        int found = -1;
-        for (int i = 0; i < TT_OPT_COUNT && n && found < 0; i++)
-            if (env_name_of((enum tt_opt_id)i, name, sizeof name) && strlen(name) == n &&
-                memcmp(name, *e, n) == 0)
-                found = i;
-        if (found < 0) {
-            if (n && !tt_starts_with(*e, "TTLOAD_PATH=") && !tt_starts_with(*e, "TTLOAD_LUA_PATH="))
-                tt_log(TT_LOG_WARN, "the environment variable %.*s is no option of ttload", (int)n,
-                       *e);
-            continue;
-        }
-        if (eq[1] &&
+        size_t n = strcspn(*e, "=");
+        const char *eq = *e + n;
+        int found = tt_starts_with(*e, "TTLOAD_") && *eq ? env_option(*e, n) : -1;
+        if (found >= 0 && eq[1] &&
             !tt__option_from_text(o, a, (enum tt_opt_id)found, eq + 1, TT_LAYER_ENV, false, err))
             return tt_err_wrap(err, "environment variable %.*s", (int)n, *e);
     }

@@ -62,7 +62,8 @@ void tt_options_fini(struct tt_options *o);                     /* what the aren
  * set are errors. where: "options" or the config file's path, for messages. */
 bool tt_options_apply_json(struct tt_options *o, struct tt_arena *a, const cJSON *obj,
                            enum tt_opt_layer layer, const char *where, struct tt_err *err);
-/* TTLOAD_<NAME> variables; unknown ones are warned of. */
+void tt_options_warn_env(char **environment); /* of TTLOAD_ variables that are no options */
+/* TTLOAD_<NAME> variables; empty and unknown ones are passed over. */
 bool tt_options_apply_env(struct tt_options *o, struct tt_arena *a, char **environment,
                           struct tt_err *err);
 /* argv: the words after the subcommand; flags and positional words in any order. */

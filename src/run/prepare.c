@@ -66,20 +66,13 @@ static cJSON *read_config(const char *path, struct tt_err *err)
 }
 
 /* Layer upon layer into plan->opt. */
-static bool settle_options(struct tt_run *r, const cJSON *script, int argc, char **argv,
-                           char **environment, struct tt_err *err)
+static bool settle_options(struct tt_run *r, const char *config, const cJSON *script, int argc,
+                           char **argv, char **environment, struct tt_err *err)
 {
     struct tt_plan *p = r->plan;
     struct tt_text_list positional;
-    const char *config = NULL;
-    struct tt_options early; /* flags and environment alone, for the config file's name */
-    tt_options_init(&early, &p->arena);
-    bool ok = tt_options_apply_env(&early, &p->arena, environment, err) &&
-              tt_options_apply_flags(&early, &p->arena, argc, argv, &positional, err);
-    if (ok && early.set[TT_OPT_config])
-        config = early.config;
-    tt_options_fini(&early);
-    if (ok && config) {
+    bool ok = true;
+    if (config) {
         cJSON *v = read_config(config, err);
         ok = v && tt_options_apply_json(&p->opt, &p->arena, v, TT_LAYER_CONFIG, config, err);
         cJSON_Delete(v);
@@ -117,6 +110,7 @@ static bool prepare(struct tt_run *r, int argc, char **argv, char **environment,
                     struct probe *probe, struct tt_options *early, struct tt_err *err)
 {
     struct tt_tag_list env;
+    tt_options_warn_env(environment);
     if (!read_early(r, argc, argv, environment, early, &env, err))
         return false;
     r->registry = tt_registry_new();
@@ -133,7 +127,9 @@ static bool prepare(struct tt_run *r, int argc, char **argv, char **environment,
     bool ok = script || !err->text[0];
     if (!ok)
         err->exit_code = TT_EXIT_CONFIG;
-    ok = ok && settle_options(r, script, argc, argv, environment, err) &&
+    ok = ok &&
+         settle_options(r, early->set[TT_OPT_config] ? early->config : NULL, script, argc, argv,
+                        environment, err) &&
          tt_plan_build(r->plan, r->registry, has_function, probe, err);
     cJSON_Delete(script);
     if (!ok)
