@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+/* A worker with a fake clock, and VUs of a script given as text. */
+#pragma once
+#include "base/log.h"
+#include "base/memory.h"
+#include "unit.h"
+#include "vu/instance.h"
+#include <unistd.h>
+
+struct rig {
+    struct tt_loop *loop;
+    struct tt_script *script;
+    struct tt_registry *registry;
+    struct tt_plan *plan;
+    struct tt_worker *w;
+    struct tt_scenario sc;
+    char path[64];
+    /* of the last iteration */
+    enum tt_outcome how;
+    bool ended;
+    char message[512];
+    unsigned aborts;
+    char log[2048];
+};
+
+static inline void rig_abort(struct tt_worker *w, const char *message)
+{
+    (void)message;
+    ((struct rig *)w->user)->aborts++;
+}
+
+static inline void rig_log(void *arg, enum tt_log_level level, const char *line)
+{
+    struct rig *r = arg;
+    size_t n = strlen(r->log);
+    (void)level;
+    snprintf(r->log + n, sizeof r->log - n, "%s\n", line);
+}
+
+static inline struct rig *rig_new(const char *text)
+{
+    static const struct tt_services services = {.abort_test = rig_abort};
+    struct rig *r = tt_xcalloc(1, sizeof *r);
+    struct tt_err err = {0};
+    snprintf(r->path, sizeof r->path, "/tmp/ttload-vu-XXXXXX");
+    int fd = mkstemp(r->path);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+    close(fd);
+    tt_log_set_sink(rig_log, r);
+    r->loop = tt_loop_new(&err);
+    tt_loop_use_fake_clock(r->loop, 1000000000);
+    const struct tt_text_list no_libs = {0};
+    r->script = tt_script_load(r->path, &no_libs, &err);
+    assert_non_null(r->script);
+    r->registry = tt_registry_new();
+    r->plan = tt_plan_new();
+    r->plan->opt.max_cpu_time = 0;
+    tt_registry_freeze(r->registry);
+    r->sc = (struct tt_scenario){.name = "s", .exec = "default"};
+    const struct tt_worker_config c = {.loop = r->loop,
+                                       .script = r->script,
+                                       .plan = r->plan,
+                                       .registry = r->registry,
+                                       .services = &services,
+                                       .user = r};
+    r->w = tt_worker_new(&c, &err);
+    if (!r->w)
+        fail_msg("%s", err.text);
+    return r;
+}
+
+static inline void rig_free(struct rig *r)
+{
+    tt_worker_free(r->w);
+    tt_script_free(r->script);
+    tt_plan_free(r->plan);
+    tt_registry_free(r->registry);
+    tt_loop_drain(r->loop);
+    tt_loop_free(r->loop);
+    tt_log_set_sink(NULL, NULL);
+    unlink(r->path);
+    tt_free(r);
+}
+
+static inline void rig_ended(struct tt_vu *vu, enum tt_outcome how, lua_State *co, int nresults,
+                             const char *message, void *arg)
+{
+    struct rig *r = arg;
+    (void)vu;
+    (void)co;
+    (void)nresults;
+    r->how = how;
+    r->ended = true;
+    snprintf(r->message, sizeof r->message, "%s", message ? message : "");
+}
+
+static inline struct tt_vu *rig_vu(struct rig *r, uint64_t id)
+{
+    struct tt_err err = {0};
+    struct tt_vu *vu = tt_vu_new(r->w, id, &err);
+    if (!vu)
+        fail_msg("%s", err.text);
+    tt_vu_activate(vu, &r->sc, NULL);
+    return vu;
+}
+
+static inline void rig_begin(struct rig *r, struct tt_vu *vu)
+{
+    r->ended = false;
+    tt_vu_iterate(vu, 0, 0, NULL, 0, rig_ended, r);
+    tt_loop_run_ready(r->loop);
+}
+
+/* Lets so many milliseconds pass. */
+static inline void rig_pass(struct rig *r, uint64_t ms)
+{
+    tt_loop_fake_advance(r->loop, tt_loop_now(r->loop) + ms * 1000000);
+}
