@@ -107,14 +107,11 @@ static void every_type_is_read_from_json(void **state)
 static void wrong_types_name_the_option(void **state)
 {
     struct fixture *f = *state;
-    static const char *const bad[][2] = {{"{\"vus\":\"many\"}", "vus"},
-                                         {"{\"vus\":1.5}", "vus"},
-                                         {"{\"throw\":1}", "throw"},
-                                         {"{\"duration\":\"1x\"}", "duration"},
-                                         {"{\"duration\":[]}", "duration"},
-                                         {"{\"user_agent\":5}", "user_agent"},
-                                         {"{\"submetrics\":5}", "submetrics"},
-                                         {"{\"tags\":[1]}", "tags"}};
+    static const char *const bad[][2] = {
+        {"{\"vus\":\"many\"}", "vus"},        {"{\"vus\":1.5}", "vus"},
+        {"{\"throw\":1}", "throw"},           {"{\"duration\":\"1x\"}", "duration"},
+        {"{\"duration\":[]}", "duration"},    {"{\"user_agent\":5}", "user_agent"},
+        {"{\"submetrics\":5}", "submetrics"}, {"{\"tags\":[1]}", "tags"}};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         f->err = (struct tt_err){0};
         if (json(f, TT_LAYER_SCRIPT, bad[i][0]))
