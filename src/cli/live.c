@@ -226,7 +226,7 @@ static void on_start(void *arg, const struct tt_plan *plan)
     char text[256], t[64];
     const char *bold = v->color ? "\x1b[1m" : "", *off = v->color ? "\x1b[0m" : "";
     struct tt_stripe whole;
-    tt_stripe_worker(&whole, 0, 1);
+    tt_stripe_init(&whole, &plan->segment, plan->sequence, plan->n_sequence, NULL);
     fprintf(stderr, "%sttload " TT_VERSION "%s  %s  %u worker%s, up to %lld VUs, at most %s\n",
             bold, off, plan->script_path, plan->workers, plan->workers == 1 ? "" : "s",
             (long long)tt_plan_max_vus(plan, &whole),

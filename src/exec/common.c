@@ -7,12 +7,12 @@
 #include <stdio.h>
 #include <string.h>
 
-void tt__exec_init(struct tt_exec *e, const struct tt_scenario *sc, const struct tt_stripe *stripe,
+void tt__exec_init(struct tt_exec *e, const struct tt_scenario *sc, const struct tt_portion *slice,
                    const struct tt_exec_host *host, void *arg, uint64_t start_ns,
                    uint64_t regular_ns, int64_t n_slots)
 {
     e->sc = sc;
-    e->stripe = stripe;
+    e->slice = slice;
     e->host = host;
     e->arg = arg;
     e->start_ns = start_ns;
@@ -25,6 +25,15 @@ void tt__exec_init(struct tt_exec *e, const struct tt_scenario *sc, const struct
 void tt__exec_fini(struct tt_exec *e)
 {
     tt_free(e->states);
+}
+
+void tt__exec_add_slots(struct tt_exec *e, uint32_t n_slots)
+{
+    if (n_slots <= e->n_slots)
+        return;
+    e->states = tt_xreallocarray(e->states, n_slots, sizeof *e->states);
+    memset(e->states + e->n_slots, SLOT_IDLE, n_slots - e->n_slots);
+    e->n_slots = n_slots;
 }
 
 void tt__exec_activate(struct tt_exec *e, uint32_t slot)
@@ -118,7 +127,7 @@ double tt__exec_time_fraction(const struct tt_exec *e, uint64_t now_ns)
 {
     if (now_ns <= e->start_ns)
         return 0;
-    if (now_ns >= e->regular_ns || tt__exec_finished(e))
+    if (now_ns >= e->regular_ns)
         return 1;
     return (double)(now_ns - e->start_ns) / (double)(e->regular_ns - e->start_ns);
 }

@@ -8,7 +8,7 @@ enum tt__slot_state { SLOT_IDLE, SLOT_ACTIVE, SLOT_RUNNING };
 /* The head of every executor's instance. */
 struct tt_exec {
     const struct tt_scenario *sc;
-    const struct tt_stripe *stripe;
+    const struct tt_portion *slice;
     const struct tt_exec_host *host;
     void *arg;
     uint64_t start_ns, regular_ns, hard_ns; /* no new iterations from regular on; all cut at hard */
@@ -20,10 +20,11 @@ struct tt_exec {
 };
 
 /* regular_ns: how long after the start. The hard end is graceful_stop later. */
-void tt__exec_init(struct tt_exec *e, const struct tt_scenario *sc, const struct tt_stripe *stripe,
+void tt__exec_init(struct tt_exec *e, const struct tt_scenario *sc, const struct tt_portion *slice,
                    const struct tt_exec_host *host, void *arg, uint64_t start_ns,
                    uint64_t regular_ns, int64_t n_slots);
 void tt__exec_fini(struct tt_exec *e);
+void tt__exec_add_slots(struct tt_exec *e, uint32_t n_slots); /* until there are n_slots */
 void tt__exec_activate(struct tt_exec *e, uint32_t slot);
 void tt__exec_iterate(struct tt_exec *e, uint32_t slot, uint64_t number, uint64_t intended_ns);
 void tt__exec_retire(struct tt_exec *e, uint32_t slot);

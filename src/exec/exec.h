@@ -28,8 +28,29 @@ struct tt_exec_host {
     bool (*claim)(void *host, uint64_t limit, uint64_t *number);
     /* Claims all numbers below limit that are left; returns how many. */
     uint64_t (*claim_rest)(void *host, uint64_t limit);
-    /* No idle VU here: offers the start to another worker. False: nobody takes it. */
-    bool (*hand_over)(void *host, uint64_t number, uint64_t intended_ns);
+    /* --- only for executors that start iterations by the clock; NULL members never called by
+     * others. Idle slots are counted by the host, because another worker may reserve one for its
+     * work. */
+    /* One of our slots is idle and may be reserved. */
+    void (*give)(void *host);
+    /* Reserves one of our idle slots. False: none, or all are reserved by others. */
+    bool (*take)(void *host);
+    /* Reserves an idle slot of another worker, whose handed() is called soon. False: none anywhere.
+     */
+    bool (*hand_over)(void *host, uint64_t intended_ns);
+    /* The process-wide line of starts that wait for an idle VU. False: full. */
+    bool (*enqueue)(void *host, uint64_t intended_ns);
+    bool (*unqueue)(void *host, uint64_t *intended_ns);
+    uint64_t (*discard_queue)(void *host); /* how many were waiting */
+    /* Asks for up to n VUs beyond those planned; returns how many will come, each with a call of
+     * grown(), later or from inside. */
+    uint32_t (*grow)(void *host, uint32_t n);
+};
+
+/* A change of a running scenario from outside; -1: as it is. */
+struct tt_scale {
+    int64_t vus, max_vus; /* of the whole test */
+    double rate;          /* iterations per time_unit */
 };
 
 struct tt_exec_progress {
@@ -42,8 +63,9 @@ struct tt_exec; /* an instance: one scenario on one worker */
 
 struct tt_exec_class {
     const char *name; /* "constant-vus" */
-    /* start_ns: the scenario's zero on the worker's clock (start_time is already in it). */
-    struct tt_exec *(*create)(const struct tt_scenario *sc, const struct tt_stripe *stripe,
+    /* start_ns: the scenario's zero on the worker's clock (start_time is already in it). slice must
+     * live as long. */
+    struct tt_exec *(*create)(const struct tt_scenario *sc, const struct tt_portion *slice,
                               const struct tt_exec_host *host, void *host_arg, uint64_t start_ns);
     void (*destroy)(struct tt_exec *e);
     /* Does everything that is due at or before now; returns when it wants to be called next
@@ -56,8 +78,19 @@ struct tt_exec_class {
     void (*stop)(struct tt_exec *e, uint64_t now_ns);
     bool (*finished)(const struct tt_exec *e); /* all slots retired, nothing more to start */
     struct tt_exec_progress (*progress)(const struct tt_exec *e, uint64_t now_ns);
-    /* Most slots that this scenario uses on this slice. */
-    int64_t (*max_slots)(const struct tt_scenario *sc, const struct tt_stripe *stripe);
+    /* Slots that this scenario needs from the start on the VUs' stripe; an open model may ask for
+     * more. */
+    int64_t (*max_slots)(const struct tt_scenario *sc, const struct tt_stripe *vus);
+    /* The number of items by which the segments are cut anew for the scenario's work (k6-semantics
+     * 3.8); NULL: the work is divided as the VUs are. */
+    int64_t (*work_items)(const struct tt_scenario *sc);
+    /* --- executors that start iterations by the clock; NULL in others. Return as step does. */
+    /* A start of another worker, for which one of our idle slots is reserved. */
+    uint64_t (*handed)(struct tt_exec *e, uint64_t intended_ns, uint64_t now_ns);
+    uint64_t (*grown)(struct tt_exec *e, uint64_t now_ns); /* one of the VUs asked for is there */
+    /* --- executors that can be changed while they run; NULL in others. False with err: why not.
+     * The next step is due at once. */
+    bool (*scale)(struct tt_exec *e, const struct tt_scale *s, uint64_t now_ns, struct tt_err *err);
     /* One line for people: "Up to 20 looping VUs for 6m0s over 4 stages". buf >= 256. */
     void (*describe)(const struct tt_scenario *sc, char *buf, size_t size);
 };

@@ -21,6 +21,7 @@ typedef uint32_t tt_metric_id; /* index in the registry */
     X(iterations, TT_COUNTER, TT_DEFAULT)                                                          \
     X(iteration_duration, TT_TREND, TT_TIME)                                                       \
     X(dropped_iterations, TT_COUNTER, TT_DEFAULT)                                                  \
+    X(pacing_overruns, TT_COUNTER, TT_DEFAULT)                                                     \
     X(script_errors, TT_COUNTER, TT_DEFAULT)                                                       \
     X(checks, TT_RATE, TT_DEFAULT)                                                                 \
     X(group_duration, TT_TREND, TT_TIME)                                                           \

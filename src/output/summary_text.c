@@ -210,7 +210,7 @@ static const char *section_of(const char *name)
         const char *prefix, *section;
     } table[] = {
         {"http_req", "HTTP"},           {"vus", "EXECUTION"},
-        {"iteration", "EXECUTION"},     {"dropped_iterations", "EXECUTION"},
+        {"iteration", "EXECUTION"},     {"dropped_iterations", "EXECUTION"}, {"pacing_overruns", "EXECUTION"},
         {"script_errors", "EXECUTION"}, {"data_", "NETWORK"},
         {"ws_", "WEBSOCKET"},
     };

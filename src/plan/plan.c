@@ -88,6 +88,50 @@ static void derive(struct build *b)
         tt__scenario_check("options", sc, &b->problems);
 }
 
+static void read_segments(struct build *b)
+{
+    struct tt_plan *p = b->p;
+    struct tt_stripe stripe;
+    struct tt_err err;
+    const struct tt_options *o = &p->opt;
+    if (!tt_segment_parse(o->set[TT_OPT_execution_segment] ? o->execution_segment : "", &p->segment,
+                          &err))
+        tt__problem(&b->problems, "execution_segment: %s", err.text);
+    else if (!tt_sequence_parse(
+                 o->set[TT_OPT_execution_segment_sequence] ? o->execution_segment_sequence : "",
+                 &p->sequence, &p->n_sequence, &err))
+        tt__problem(&b->problems, "execution_segment_sequence: %s", err.text);
+    else if (!tt_stripe_init(&stripe, &p->segment, p->sequence, p->n_sequence, &err))
+        tt__problem(&b->problems, "execution_segment: %s", err.text);
+    else
+        tt_stripe_fini(&stripe);
+}
+
+/* Resolves `after`; the scenarios are in their final order. */
+static void link_scenarios(struct build *b)
+{
+    struct tt_plan *p = b->p;
+    for (size_t i = 0; i < p->n_scenarios; i++) {
+        struct tt_scenario *sc = &p->scenarios[i];
+        size_t k = 0;
+        while (sc->after && k < p->n_scenarios && strcmp(p->scenarios[k].name, sc->after) != 0)
+            k++;
+        sc->after_index = k;
+        if (sc->after && k == p->n_scenarios)
+            tt__problem(&b->problems, "scenarios.%s.after: there is no scenario '%s'", sc->name,
+                        sc->after);
+    }
+    for (size_t i = 0; i < p->n_scenarios && !b->problems.n; i++) {
+        const struct tt_scenario *at = &p->scenarios[i];
+        for (size_t steps = 0; at->after; at = &p->scenarios[at->after_index])
+            if (steps++ > p->n_scenarios) {
+                tt__problem(&b->problems, "scenarios.%s.after: the scenarios wait for each other",
+                            p->scenarios[i].name);
+                return;
+            }
+    }
+}
+
 static int by_start(const void *a, const void *b)
 {
     const struct tt_scenario *x = a, *y = b;
@@ -153,7 +197,9 @@ static void settle_workers(struct tt_plan *p)
     struct tt_stripe whole;
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     int64_t want = p->opt.set[TT_OPT_workers] ? p->opt.workers : cores > 0 ? cores : 1;
-    tt_stripe_worker(&whole, 0, 1);
+    struct tt_err err;
+    if (!tt_stripe_init(&whole, &p->segment, p->sequence, p->n_sequence, &err))
+        return;
     int64_t vus = tt_plan_max_vus(p, &whole);
     tt_stripe_fini(&whole);
     p->workers = (unsigned)(want < vus ? want : vus > 0 ? vus : 1);
@@ -165,6 +211,10 @@ bool tt_plan_build(struct tt_plan *p, struct tt_registry *r,
     struct build b = {.p = p};
     tt_buf_init(&b.problems.text, 64 * 1024);
     derive(&b);
+    read_segments(&b);
+    if (p->n_scenarios)
+        qsort(p->scenarios, p->n_scenarios, sizeof *p->scenarios, by_start);
+    link_scenarios(&b);
     for (size_t i = 0; i < p->n_scenarios; i++) {
         const struct tt_scenario *sc = &p->scenarios[i];
         if (!has_function(arg, sc->exec))
@@ -181,7 +231,6 @@ bool tt_plan_build(struct tt_plan *p, struct tt_registry *r,
         return false;
     }
     tt_buf_fini(&b.problems.text);
-    qsort(p->scenarios, p->n_scenarios, sizeof *p->scenarios, by_start);
     p->run_tags = p->opt.tags.items;
     p->n_run_tags = p->opt.tags.n;
     settle_workers(p);
@@ -196,16 +245,50 @@ static bool is(const struct tt_scenario *sc, const char *executor)
     return strcmp(sc->executor, executor) == 0;
 }
 
-static uint64_t end_ns(const struct tt_scenario *sc)
+uint64_t tt_scenario_regular_ns(const struct tt_scenario *sc)
 {
+    if (sc->until_stopped)
+        return TT_NEVER;
     bool iterations = is(sc, "shared-iterations") || is(sc, "per-vu-iterations");
-    return sc->start_time_ns + (iterations ? sc->max_duration_ns : sc->duration_ns) +
-           sc->graceful_stop_ns;
+    return iterations ? sc->max_duration_ns : sc->duration_ns;
+}
+
+static uint64_t later(uint64_t at_ns, uint64_t by_ns)
+{
+    return at_ns == TT_NEVER || by_ns == TT_NEVER || at_ns + by_ns < at_ns ? TT_NEVER
+                                                                           : at_ns + by_ns;
+}
+
+static uint64_t end_ns(const struct tt_plan *p, const struct tt_scenario *sc)
+{
+    uint64_t start = sc->after ? end_ns(p, &p->scenarios[sc->after_index]) : 0;
+    uint64_t end = later(later(start, sc->start_time_ns), tt_scenario_regular_ns(sc));
+    return is(sc, "externally-controlled") ? end : later(end, sc->graceful_stop_ns);
+}
+
+/* A scenario that waits for another one can start as soon as that one has. */
+static uint64_t earliest_start_ns(const struct tt_plan *p, const struct tt_scenario *sc)
+{
+    uint64_t start = sc->after ? earliest_start_ns(p, &p->scenarios[sc->after_index]) : 0;
+    return later(start, sc->start_time_ns);
+}
+
+static bool waits_for(const struct tt_plan *p, const struct tt_scenario *sc,
+                      const struct tt_scenario *other)
+{
+    for (; sc->after; sc = &p->scenarios[sc->after_index])
+        if (&p->scenarios[sc->after_index] == other)
+            return true;
+    return false;
 }
 
 /* Most VUs of the scenario at any time, over the whole test. */
-static int64_t most_vus(const struct tt_scenario *sc)
+static int64_t most_vus(const struct tt_scenario *sc, bool grown)
 {
+    if (is(sc, "externally-controlled"))
+        return sc->max_vus;
+    if (sc->time_unit_ns)
+        return grown ? sc->max_vus : sc->pre_allocated_vus;
     if (!is(sc, "ramping-vus"))
         return sc->vus;
     int64_t most = sc->start_vus;
@@ -215,28 +298,42 @@ static int64_t most_vus(const struct tt_scenario *sc)
     return most;
 }
 
-int64_t tt_plan_max_vus(const struct tt_plan *p, const struct tt_stripe *s)
+/* The sum of scenarios that may run together can only rise where one of them starts. */
+static int64_t sum_vus(const struct tt_plan *p, const struct tt_stripe *s, bool grown)
 {
     int64_t most = 0;
-    for (size_t i = 0; i < p->n_scenarios;
-         i++) { /* the sum can only rise where a scenario starts */
-        uint64_t at = p->scenarios[i].start_time_ns;
+    for (size_t i = 0; i < p->n_scenarios; i++) {
+        const struct tt_scenario *at = &p->scenarios[i];
+        uint64_t at_ns = earliest_start_ns(p, at);
         int64_t sum = 0;
-        for (size_t k = 0; k < p->n_scenarios; k++)
-            if (p->scenarios[k].start_time_ns <= at && at <= end_ns(&p->scenarios[k]))
-                sum += tt_stripe_scale(s, most_vus(&p->scenarios[k]));
+        for (size_t k = 0; k < p->n_scenarios; k++) {
+            const struct tt_scenario *sc = &p->scenarios[k];
+            if (earliest_start_ns(p, sc) <= at_ns && at_ns <= end_ns(p, sc) &&
+                !waits_for(p, sc, at) && !waits_for(p, at, sc))
+                sum += tt_stripe_scale(s, most_vus(sc, grown));
+        }
         if (sum > most)
             most = sum;
     }
     return most;
 }
 
+int64_t tt_plan_planned_vus(const struct tt_plan *p, const struct tt_stripe *s)
+{
+    return sum_vus(p, s, false);
+}
+
+int64_t tt_plan_max_vus(const struct tt_plan *p, const struct tt_stripe *s)
+{
+    return sum_vus(p, s, true);
+}
+
 uint64_t tt_plan_max_duration_ns(const struct tt_plan *p)
 {
     uint64_t longest = 0;
     for (size_t i = 0; i < p->n_scenarios; i++)
-        if (end_ns(&p->scenarios[i]) > longest)
-            longest = end_ns(&p->scenarios[i]);
+        if (end_ns(p, &p->scenarios[i]) > longest)
+            longest = end_ns(p, &p->scenarios[i]);
     return longest;
 }
 
@@ -253,6 +350,7 @@ void tt_plan_free(struct tt_plan *p)
     if (!p)
         return;
     tt_options_fini(&p->opt);
+    tt_free(p->sequence);
     tt_arena_fini(&p->arena);
     tt_free(p);
 }

@@ -9,7 +9,8 @@
 
 struct tt_stage {
     uint64_t duration_ns;
-    int64_t target;
+    int64_t target; /* VUs */
+    double rate;    /* the same as a rate, fractions allowed: arrival-rate executors */
 };
 
 struct tt_scenario {
@@ -31,6 +32,19 @@ struct tt_scenario {
     uint64_t max_duration_ns; /* iterations executors */
     const struct tt_stage *stages;
     size_t n_stages;
+    const char *after; /* starts when the scenario of this name has ended; NULL: at start_time */
+    size_t after_index;
+    uint64_t
+        pacing_ns; /* closed models: an iteration of a VU begins every so often; 0: no pacing */
+    uint64_t warmup_ns; /* samples of iterations that begin earlier are kept out of the figures */
+    /* open models */
+    double rate, start_rate; /* iterations per time_unit */
+    uint64_t time_unit_ns;
+    int64_t pre_allocated_vus;
+    int64_t max_vus;      /* also externally-controlled */
+    bool queue_overload;  /* on_overload = "queue": a start without an idle VU waits */
+    bool grow_one_by_one; /* vu_growth = "one": k6's way */
+    bool until_stopped;   /* externally-controlled without a duration */
 };
 
 /* Thresholds of one metric or sub-metric. */
@@ -51,6 +65,9 @@ struct tt_plan {
     size_t n_env;
     const struct tt_tag *run_tags;
     size_t n_run_tags;
+    struct tt_segment segment;   /* this process's part of the load */
+    struct tt_segment *sequence; /* of all processes; n_sequence 0: not known */
+    size_t n_sequence;
     unsigned workers; /* resolved: min(--workers or online cores, most VUs the plan can need), at
                          least 1 */
     const char *script_path;
@@ -64,8 +81,13 @@ struct tt_plan *tt_plan_new(void);
 bool tt_plan_build(struct tt_plan *p, struct tt_registry *r,
                    bool (*has_function)(void *arg, const char *name), void *arg,
                    struct tt_err *err);
-/* Most VUs needed at one time by slice s of the plan (sum over overlapping scenarios). */
+/* VUs that slice s of the plan must have from the start: most at one time, summed over scenarios
+ * that may overlap. */
+int64_t tt_plan_planned_vus(const struct tt_plan *p, const struct tt_stripe *s);
+/* Most VUs that slice s may come to need, those of open models' growth included. */
 int64_t tt_plan_max_vus(const struct tt_plan *p, const struct tt_stripe *s);
+/* How long after its start a scenario begins iterations; TT_NEVER: until it is stopped. */
+uint64_t tt_scenario_regular_ns(const struct tt_scenario *sc);
 /* Longest possible run in ns including graceful stops, from the scenarios' zero. */
 uint64_t tt_plan_max_duration_ns(const struct tt_plan *p);
 void tt_plan_free(struct tt_plan *p);

@@ -7,17 +7,38 @@
 #include <stdarg.h>
 #include <string.h>
 
-enum { CONSTANT = 1, RAMPING = 2, SHARED = 4, PER_VU = 8, ALL = 15 };
+enum {
+    CONSTANT = 1,
+    RAMPING = 2,
+    SHARED = 4,
+    PER_VU = 8,
+    ARRIVAL = 16,
+    RAMPING_ARRIVAL = 32,
+    EXTERNAL = 64,
+    OPEN = ARRIVAL | RAMPING_ARRIVAL,
+    CLOSED = CONSTANT | RAMPING | SHARED | PER_VU | EXTERNAL,
+    ALL = OPEN | CLOSED
+};
 
 static const struct {
     const char *name;
     unsigned bit;
-} executors[] = {{"constant-vus", CONSTANT},
-                 {"ramping-vus", RAMPING},
-                 {"shared-iterations", SHARED},
-                 {"per-vu-iterations", PER_VU}};
+} executors[] = {{"constant-vus", CONSTANT},         {"ramping-vus", RAMPING},
+                 {"shared-iterations", SHARED},      {"per-vu-iterations", PER_VU},
+                 {"constant-arrival-rate", ARRIVAL}, {"ramping-arrival-rate", RAMPING_ARRIVAL},
+                 {"externally-controlled", EXTERNAL}};
+enum { N_EXECUTORS = sizeof executors / sizeof *executors };
 
-enum field_type { FIELD_TEXT, FIELD_INT, FIELD_DURATION, FIELD_STAGES, FIELD_TAGS };
+enum field_type {
+    FIELD_TEXT,
+    FIELD_INT,
+    FIELD_RATE,
+    FIELD_DURATION,
+    FIELD_STAGES,
+    FIELD_TAGS,
+    FIELD_OVERLOAD,
+    FIELD_GROWTH
+};
 
 #define AT(member) offsetof(struct tt_scenario, member)
 static const struct {
@@ -29,16 +50,27 @@ static const struct {
     {"executor", FIELD_TEXT, ALL, ALL, AT(executor), 0},
     {"exec", FIELD_TEXT, ALL, 0, AT(exec), 0},
     {"start_time", FIELD_DURATION, ALL, 0, AT(start_time_ns), 0},
-    {"graceful_stop", FIELD_DURATION, ALL, 0, AT(graceful_stop_ns), 0},
+    {"after", FIELD_TEXT, ALL, 0, AT(after), 0},
+    {"warmup", FIELD_DURATION, ALL, 0, AT(warmup_ns), 0},
+    {"graceful_stop", FIELD_DURATION, ALL & ~(unsigned)EXTERNAL, 0, AT(graceful_stop_ns), 0},
     {"env", FIELD_TAGS, ALL, 0, AT(env), AT(n_env)},
     {"tags", FIELD_TAGS, ALL, 0, AT(tags), AT(n_tags)},
-    {"vus", FIELD_INT, CONSTANT | SHARED | PER_VU, 0, AT(vus), 0},
-    {"duration", FIELD_DURATION, CONSTANT, CONSTANT, AT(duration_ns), 0},
+    {"vus", FIELD_INT, CONSTANT | SHARED | PER_VU | EXTERNAL, 0, AT(vus), 0},
+    {"duration", FIELD_DURATION, CONSTANT | ARRIVAL | EXTERNAL, CONSTANT | ARRIVAL | EXTERNAL,
+     AT(duration_ns), 0},
     {"start_vus", FIELD_INT, RAMPING, 0, AT(start_vus), 0},
-    {"stages", FIELD_STAGES, RAMPING, RAMPING, 0, 0},
+    {"stages", FIELD_STAGES, RAMPING | RAMPING_ARRIVAL, RAMPING | RAMPING_ARRIVAL, 0, 0},
     {"graceful_ramp_down", FIELD_DURATION, RAMPING, 0, AT(graceful_ramp_down_ns), 0},
     {"iterations", FIELD_INT, SHARED | PER_VU, 0, AT(iterations), 0},
     {"max_duration", FIELD_DURATION, SHARED | PER_VU, 0, AT(max_duration_ns), 0},
+    {"pacing", FIELD_DURATION, CLOSED, 0, AT(pacing_ns), 0},
+    {"rate", FIELD_RATE, ARRIVAL, ARRIVAL, AT(rate), 0},
+    {"start_rate", FIELD_RATE, RAMPING_ARRIVAL, 0, AT(start_rate), 0},
+    {"time_unit", FIELD_DURATION, OPEN, 0, AT(time_unit_ns), 0},
+    {"pre_allocated_vus", FIELD_INT, OPEN, OPEN, AT(pre_allocated_vus), 0},
+    {"max_vus", FIELD_INT, OPEN | EXTERNAL, 0, AT(max_vus), 0},
+    {"on_overload", FIELD_OVERLOAD, OPEN, 0, AT(queue_overload), 0},
+    {"vu_growth", FIELD_GROWTH, OPEN, 0, AT(grow_one_by_one), 0},
 };
 enum { N_FIELDS = sizeof fields / sizeof *fields, VUS_MAX = 100000000 };
 
@@ -55,7 +87,7 @@ void tt__problem(struct tt__problems *p, const char *fmt, ...)
 
 static unsigned executor_bit(const char *name)
 {
-    for (size_t i = 0; i < sizeof executors / sizeof *executors; i++)
+    for (size_t i = 0; i < N_EXECUTORS; i++)
         if (tt_streq(executors[i].name, name))
             return executors[i].bit;
     return 0;
@@ -73,6 +105,8 @@ void tt__scenario_defaults(struct tt_scenario *sc, const char *name, const char 
         .start_vus = 1,
         .iterations = 1,
         .max_duration_ns = 600 * TT_NS_PER_S,
+        .max_vus = -1,
+        .time_unit_ns = executor_bit(executor) & OPEN ? TT_NS_PER_S : 0,
     };
 }
 
@@ -83,7 +117,20 @@ static const cJSON *get(const cJSON *obj, const char *name)
     return v && !cJSON_IsNull(v) ? v : NULL;
 }
 
-static bool parse_stage(const cJSON *v, const char *path, struct tt_stage *out,
+/* rates: the target is a rate, not a number of VUs. */
+static bool parse_target(const cJSON *v, bool rates, struct tt_stage *out, struct tt_err *err)
+{
+    if (!rates && !tt__json_int(v, &out->target, err))
+        return false;
+    if (rates && !cJSON_IsNumber(v))
+        return tt_err_set(err, 0, "expected a number");
+    out->rate = v->valuedouble;
+    if (v->valuedouble >= 0 && v->valuedouble <= VUS_MAX)
+        return true;
+    return tt_err_set(err, 0, "expected a number from 0 to 100000000, found %g", v->valuedouble);
+}
+
+static bool parse_stage(const cJSON *v, const char *path, bool rates, struct tt_stage *out,
                         struct tt__problems *problems)
 {
     struct tt_err err;
@@ -105,11 +152,8 @@ static bool parse_stage(const cJSON *v, const char *path, struct tt_stage *out,
         tt__problem(problems, "%s.duration: %s", path, err.text);
     if (!target)
         tt__problem(problems, "%s.target: missing", path);
-    else if (!tt__json_int(target, &out->target, &err))
+    else if (!parse_target(target, rates, out, &err))
         tt__problem(problems, "%s.target: %s", path, err.text);
-    else if (out->target < 0 || out->target > VUS_MAX)
-        tt__problem(problems, "%s.target: expected a number from 0 to 100000000, found %lld", path,
-                    (long long)out->target);
     return problems->n == before;
 }
 
@@ -126,12 +170,27 @@ bool tt__stages_parse(struct tt_arena *a, const char *path, const cJSON *list,
     for (const cJSON *c = list->child; c; c = c->next, i++) {
         char at[320];
         snprintf(at, sizeof at, "%s[%zu]", path, i + 1);
-        if (parse_stage(c, at, &stages[i], problems))
+        if (parse_stage(c, at, out->time_unit_ns > 0, &stages[i], problems))
             out->duration_ns += stages[i].duration_ns;
     }
     out->stages = stages;
     out->n_stages = n;
     return problems->n == before;
+}
+
+static bool parse_choice(const cJSON *v, const char *no, const char *yes, bool *out,
+                         struct tt_err *err)
+{
+    const char *text = cJSON_IsString(v) ? v->valuestring : "";
+    *out = strcmp(text, yes) == 0;
+    return *out || strcmp(text, no) == 0 || tt_err_set(err, 0, "expected '%s' or '%s'", no, yes);
+}
+
+static bool parse_rate(const cJSON *v, double *out, struct tt_err *err)
+{
+    *out = cJSON_IsNumber(v) ? v->valuedouble : -1;
+    return (*out >= 0 && *out <= 1e9) ||
+           tt_err_set(err, 0, "expected a number of iterations per time_unit, from 0 to 1e9");
 }
 
 static void parse_field(struct tt_arena *a, const char *path, size_t f, const cJSON *v,
@@ -151,8 +210,17 @@ static void parse_field(struct tt_arena *a, const char *path, size_t f, const cJ
     case FIELD_INT:
         ok = tt__json_int(v, at, &err);
         break;
+    case FIELD_RATE:
+        ok = parse_rate(v, at, &err);
+        break;
     case FIELD_DURATION:
         ok = tt__json_duration(v, at, &err);
+        break;
+    case FIELD_OVERLOAD:
+        ok = parse_choice(v, "drop", "queue", at, &err);
+        break;
+    case FIELD_GROWTH:
+        ok = parse_choice(v, "batch", "one", at, &err);
         break;
     case FIELD_TAGS:
         ok = tt__json_tags(v, a, &tags, &err);
@@ -172,6 +240,42 @@ static void parse_field(struct tt_arena *a, const char *path, size_t f, const cJ
         tt__problem(problems, "%s.%s: %s", path, fields[f].name, err.text);
 }
 
+static void check_range(const char *path, const char *field, int64_t value, int64_t least,
+                        struct tt__problems *problems)
+{
+    if (value < least || value > VUS_MAX)
+        tt__problem(problems, "%s.%s: expected a number from %lld to 100000000, found %lld", path,
+                    field, (long long)least, (long long)value);
+}
+
+/* Where the load has no use for it, a stage list or rate of nothing but zeros is a mistake. */
+static void check_open(const char *path, unsigned bit, struct tt_scenario *sc,
+                       struct tt__problems *problems)
+{
+    if (sc->max_vus < 0)
+        sc->max_vus = sc->pre_allocated_vus;
+    check_range(path, "pre_allocated_vus", sc->pre_allocated_vus, 0, problems);
+    check_range(path, "max_vus", sc->max_vus, sc->pre_allocated_vus > 0 ? sc->pre_allocated_vus : 0,
+                problems);
+    if (!sc->time_unit_ns)
+        tt__problem(problems, "%s.time_unit: expected more than 0", path);
+    if (bit != ARRIVAL)
+        return;
+    if (sc->rate <= 0)
+        tt__problem(problems, "%s.rate: expected more than 0", path);
+    if (sc->duration_ns < TT_NS_PER_S)
+        tt__problem(problems, "%s.duration: expected at least 1s", path);
+}
+
+static void check_external(const char *path, struct tt_scenario *sc, struct tt__problems *problems)
+{
+    if (sc->max_vus < 0)
+        sc->max_vus = sc->vus;
+    sc->until_stopped = sc->duration_ns == 0;
+    check_range(path, "vus", sc->vus, 0, problems);
+    check_range(path, "max_vus", sc->max_vus, sc->vus > 1 ? sc->vus : 1, problems);
+}
+
 /* The executor's rules over the fields (k6's, with snake_case names). */
 void tt__scenario_check(const char *path, struct tt_scenario *sc, struct tt__problems *problems)
 {
@@ -189,6 +293,10 @@ void tt__scenario_check(const char *path, struct tt_scenario *sc, struct tt__pro
                     path, (long long)sc->vus, (long long)sc->iterations);
     if ((bit & (SHARED | PER_VU)) && sc->max_duration_ns < TT_NS_PER_S)
         tt__problem(problems, "%s.max_duration: expected at least 1s", path);
+    if (bit & OPEN)
+        check_open(path, bit, sc, problems);
+    if (bit == EXTERNAL)
+        check_external(path, sc, problems);
     if (bit != RAMPING)
         return;
     bool any = sc->start_vus > 0;
@@ -212,17 +320,18 @@ static unsigned parse_executor(const char *path, const cJSON *obj, const char **
                                struct tt__problems *problems)
 {
     const cJSON *v = get(obj, "executor");
-    const char *known[sizeof executors / sizeof *executors];
-    for (size_t i = 0; i < sizeof executors / sizeof *executors; i++)
+    const char *known[N_EXECUTORS];
+    for (size_t i = 0; i < N_EXECUTORS; i++)
         known[i] = executors[i].name;
     *name = cJSON_IsString(v) ? v->valuestring : "";
     unsigned bit = executor_bit(*name);
     if (bit)
         return bit;
-    const char *near = tt_suggest(*name, known, sizeof executors / sizeof *executors);
+    const char *near = tt_suggest(*name, known, N_EXECUTORS);
     tt__problem(problems,
-                "%s.executor: %s%s%s%s%s%s; expected constant-vus, ramping-vus, shared-iterations "
-                "or per-vu-iterations",
+                "%s.executor: %s%s%s%s%s%s; expected constant-vus, ramping-vus, shared-iterations, "
+                "per-vu-iterations, constant-arrival-rate, ramping-arrival-rate or "
+                "externally-controlled",
                 path, v ? "unknown executor '" : "missing", *name, v ? "'" : "",
                 near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : "");
     return 0;

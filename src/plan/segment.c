@@ -88,6 +88,39 @@ bool tt_segment_parse(const char *text, struct tt_segment *out, struct tt_err *e
                       text);
 }
 
+bool tt_sequence_parse(const char *text, struct tt_segment **out, size_t *n, struct tt_err *err)
+{
+    *out = NULL;
+    *n = 0;
+    if (!text || !*text)
+        return true;
+    struct tt_rational before = {0, 1}, point;
+    size_t points = 0;
+    bool ok = true;
+    for (const char *s = text; ok; s++) {
+        size_t len = strcspn(s, ",");
+        ok = parse_point(s, len, &point) && (!points || compare(before, point) < 0);
+        if (ok && points) {
+            *out = tt_xreallocarray(*out, *n + 1, sizeof **out);
+            (*out)[(*n)++] = (struct tt_segment){before, point};
+        }
+        before = point;
+        points++;
+        s += len;
+        if (!*s)
+            break;
+    }
+    if (ok && points >= 2)
+        return true;
+    tt_free(*out);
+    *out = NULL;
+    *n = 0;
+    return tt_err_set(err, TT_EXIT_CONFIG,
+                      "'%s' is not an execution segment sequence; expected at least two rising "
+                      "points like 0,1/4,1/2,1",
+                      text);
+}
+
 /* --- stripes
  * ------------------------------------------------------------------------------------------ */
 
@@ -179,11 +212,52 @@ bool tt_stripe_init(struct tt_stripe *s, const struct tt_segment *seg, const str
     return true;
 }
 
-void tt_stripe_worker(struct tt_stripe *s, unsigned i, unsigned n)
+bool tt_stripe_recut(struct tt_stripe *s, const struct tt_segment *seg,
+                     const struct tt_segment *seq, size_t n, int64_t value)
 {
-    *s = (struct tt_stripe){
-        .start = i, .lcd = n, .offsets = tt_xmalloc(sizeof(int64_t)), .n_offsets = 1};
-    s->offsets[0] = n;
+    struct tt_err err;
+    struct tt_stripe own;
+    struct piece *pieces = tt_xcalloc(n + 3, sizeof *pieces);
+    struct tt_segment *cut = tt_xcalloc(n + 3, sizeof *cut), *ours = NULL;
+    size_t len = complete(seg, seq, n, pieces), m = 0;
+    int64_t before = 0;
+    bool ok = value > 0;
+    value = value < DENOMINATOR_MAX ? value : DENOMINATOR_MAX; /* finer cuts change nothing */
+    *s = (struct tt_stripe){.lcd = 1};
+    for (size_t i = 0; ok && i < len; i++) {
+        ok = tt_stripe_init(&own, &pieces[i].seg, n ? seq : seg, n ? n : 1, &err);
+        int64_t share = ok ? tt_stripe_scale(&own, value) : 0;
+        if (ok)
+            tt_stripe_fini(&own);
+        if (!share)
+            continue;
+        cut[m] = (struct tt_segment){reduced(before, value), reduced(before + share, value)};
+        before += share;
+        if (same(&pieces[i].seg, seg))
+            ours = &cut[m];
+        m++;
+    }
+    ok = ok && ours && tt_stripe_init(s, ours, cut, m, &err);
+    tt_free(pieces);
+    tt_free(cut);
+    return ok;
+}
+
+void tt_stripe_worker(struct tt_stripe *s, const struct tt_stripe *whole, unsigned i, unsigned n)
+{
+    int64_t items = whole ? (int64_t)whole->n_offsets : 1;
+    *s = (struct tt_stripe){.lcd = 1};
+    if (!items)
+        return;
+    int64_t period = items / gcd(items, n) * n; /* local items after which the pattern repeats */
+    s->n_offsets = (size_t)(period / n);
+    s->offsets = tt_xcalloc(s->n_offsets, sizeof *s->offsets);
+    s->lcd = period / items * (whole ? whole->lcd : 1);
+    s->start = whole ? tt_stripe_global(whole, i) : i;
+    for (size_t k = 0; k < s->n_offsets; k++) {
+        int64_t from = (int64_t)k * n + i, to = from + n;
+        s->offsets[k] = whole ? tt_stripe_global(whole, to) - tt_stripe_global(whole, from) : n;
+    }
 }
 
 void tt_stripe_fini(struct tt_stripe *s)

@@ -51,7 +51,8 @@ static void sum_scenario(struct tt_run *r, size_t i, uint64_t now)
     struct tt_run_scenario *s = &r->shown[i];
     memset(&s->progress, 0, sizeof s->progress);
     s->sc = &r->plan->scenarios[i];
-    uint64_t start = r->zero_ns + s->sc->start_time_ns;
+    const struct tt__part *part = &r->parts[i];
+    uint64_t start = part->begun ? part->start_ns : TT_NEVER;
     unsigned finished = 0, n = 0;
     bool cut = false;
     double fraction = 0;
@@ -74,9 +75,9 @@ static void sum_scenario(struct tt_run *r, size_t i, uint64_t now)
         double done = (double)s->progress.done / (double)s->progress.total;
         s->progress.fraction = done > s->progress.fraction ? done : s->progress.fraction;
     }
-    s->elapsed_ns = r->zero_ns && now > start ? now - start : 0;
-    s->waiting_ns = r->zero_ns && now < start ? start - now : 0;
-    if (!r->zero_ns || now < start)
+    s->elapsed_ns = now > start ? now - start : 0;
+    s->waiting_ns = part->begun && now < start ? start - now : 0;
+    if (now < start)
         s->state = TT_SCENARIO_WAITING;
     else if (finished == r->n_lanes)
         s->state = cut ? TT_SCENARIO_CUT : TT_SCENARIO_DONE;
@@ -274,9 +275,20 @@ static void got_call(struct tt_run *r, struct tt__report *rep)
  * -------------------------------------------------------------------------------------------------
  */
 
+static void begin_scenario(struct tt_run *r, size_t i, uint64_t zero_ns)
+{
+    r->parts[i].begun = true;
+    r->parts[i].start_ns = zero_ns + r->plan->scenarios[i].start_time_ns;
+    if (r->plan->scenarios[i].after)
+        post_all(r, (struct tt__order){.kind = ORDER_BEGIN, .zero_ns = zero_ns, .scenario = i});
+}
+
 static void begin_run(struct tt_run *r)
 {
     r->zero_ns = tt_loop_now(r->loop);
+    for (size_t i = 0; i < r->plan->n_scenarios; i++)
+        if (!r->plan->scenarios[i].after)
+            begin_scenario(r, i, r->zero_ns);
     if (!r->has_setup || r->plan->opt.no_setup)
         r->teardown_due = true;
     post_all(r, (struct tt__order){.kind = ORDER_GO, .zero_ns = r->zero_ns});
@@ -356,13 +368,19 @@ static void got_ready(struct tt_run *r, struct tt__report *rep)
     enter_phase(r, r->exit_code ? PHASE_QUIT : PHASE_SETUP);
 }
 
-static void got_finished(struct tt_run *r, struct tt__lane *lane)
+/* One worker has nothing left to do for the scenario. When all have, those that waited for it
+ * begin; when there is none left, the scenarios are over. */
+static void got_finished(struct tt_run *r, size_t scenario)
 {
-    lane->finished = true;
-    for (unsigned i = 0; i < r->n_lanes; i++)
-        if (!r->lanes[i].finished)
-            return;
-    enter_phase(r, PHASE_TEARDOWN);
+    bool running = false;
+    if (++r->parts[scenario].lanes_finished == r->n_lanes && !r->stop_asked)
+        for (size_t i = 0; i < r->plan->n_scenarios; i++)
+            if (r->plan->scenarios[i].after && r->plan->scenarios[i].after_index == scenario)
+                begin_scenario(r, i, tt_loop_now(r->loop));
+    for (size_t i = 0; i < r->plan->n_scenarios; i++)
+        running |= r->parts[i].begun ? r->parts[i].lanes_finished < r->n_lanes : !r->stop_asked;
+    if (!running)
+        enter_phase(r, PHASE_TEARDOWN);
 }
 
 static void got_gone(struct tt_run *r, struct tt__lane *lane)
@@ -396,7 +414,9 @@ static void receive(struct tt_letter *l)
         stop_scenarios(r);
         break;
     case REPORT_FINISHED:
-        got_finished(r, rep->lane);
+        got_finished(r, rep->scenario);
+        break;
+    case REPORT_SCALED:
         break;
     case REPORT_GONE:
         got_gone(r, rep->lane);
@@ -451,7 +471,9 @@ static unsigned start_lanes(struct tt_run *r, struct tt_err *err)
         struct tt__lane *lane = &r->lanes[i];
         lane->run = r;
         lane->index = i;
-        tt_stripe_worker(&lane->stripe, i, r->n_lanes);
+        tt_stripe_worker(&lane->vus_stripe, &r->machine, i, r->n_lanes);
+        lane->n_planned = (size_t)tt_plan_planned_vus(r->plan, &lane->vus_stripe);
+        r->next_vu += lane->n_planned;
         lane->loop = tt_loop_new(err);
         if (!lane->loop)
             break;
@@ -476,7 +498,7 @@ static void free_lanes(struct tt_run *r)
         if (lane->spare)
             tt_batch_free(lane->spare);
         report_free(lane->last);
-        tt_stripe_fini(&lane->stripe);
+        tt_stripe_fini(&lane->vus_stripe);
     }
     tt_free(r->lanes);
     r->lanes = NULL;
@@ -490,7 +512,8 @@ static void open_run(struct tt_run *r)
     r->shard = tt_shard_new(r->registry);
     r->run_tags =
         tt_tags_with(r->tags, tt_tags_empty(r->tags), r->plan->run_tags, r->plan->n_run_tags);
-    r->counters = tt_xcalloc(r->plan->n_scenarios + 1, sizeof *r->counters);
+    tt__shares_init(r);
+    r->parts = tt_xcalloc(r->plan->n_scenarios + 1, sizeof *r->parts);
     r->shown = tt_xcalloc(r->plan->n_scenarios + 1, sizeof *r->shown);
     r->verdicts = tt_xcalloc(r->plan->n_thresholds + 1, sizeof *r->verdicts);
     tt_buf_init(&r->setup, SIZE_MAX);
@@ -514,7 +537,8 @@ static void close_run(struct tt_run *r)
     tt_tagpool_free(r->tags);
     tt_totals_free(r->totals);
     tt_buf_fini(&r->setup);
-    tt_free(r->counters);
+    tt__shares_free(r);
+    tt_free(r->parts);
     tt_free(r->shown);
     tt__verdicts_free(r);
     cJSON_Delete(r->setup_json);

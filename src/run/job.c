@@ -8,52 +8,67 @@
 #define FROM(member_ptr, type, member)                                                             \
     ((type *)(void *)((char *)(member_ptr)-offsetof(type, member)))
 
-/* Tells the coordinator, once, that nothing more will start or run here. */
-static void check_finished(struct tt__lane *lane)
+uint64_t tt__jobs_now(const struct tt__lane *lane)
 {
-    if (lane->finish_reported)
+    uint64_t now = lane->paused ? lane->pause_began_ns : tt_loop_now(lane->loop);
+    return now - lane->paused_ns;
+}
+
+/* Tells the coordinator, once, that nothing more of the scenario will start or run here. */
+static void check_finished(struct tt__job *job)
+{
+    if (job->reported || !job->exec || !job->cls->finished(job->exec))
         return;
-    for (size_t i = 0; i < lane->n_jobs; i++)
-        if (!lane->jobs[i].cls->finished(lane->jobs[i].exec))
-            return;
-    lane->finish_reported = true;
-    tt__report_post(lane, tt__report_new(lane, REPORT_FINISHED));
+    job->reported = true;
+    struct tt__report *rep = tt__report_new(job->lane, REPORT_FINISHED);
+    rep->scenario = (size_t)(job - job->lane->jobs);
+    tt__report_post(job->lane, rep);
 }
 
 /* After each call into the executor: its next step, or its end. */
 static void arm(struct tt__job *job, uint64_t due_ns)
 {
-    if (due_ns == TT_NEVER)
-        tt_timer_stop(job->lane->loop, &job->timer);
+    struct tt__lane *lane = job->lane;
+    if (due_ns == TT_NEVER || lane->paused)
+        tt_timer_stop(lane->loop, &job->timer);
     else
-        tt_timer_start(job->lane->loop, &job->timer, due_ns);
-    if (job->lane->started && job->cls->finished(job->exec))
-        check_finished(job->lane);
+        tt_timer_start(lane->loop, &job->timer, due_ns + lane->paused_ns);
+    check_finished(job);
 }
 
 static void due(struct tt_timer *t)
 {
     struct tt__job *job = FROM(t, struct tt__job, timer);
-    arm(job, job->cls->step(job->exec, tt_loop_now(job->lane->loop)));
+    arm(job, job->cls->step(job->exec, tt__jobs_now(job->lane)));
 }
 
 /* --- VUs of the pool
  * ------------------------------------------------------------------------------ */
 
+struct tt_vu *tt__lane_add_vu(struct tt__lane *lane, uint64_t id, struct tt_err *err)
+{
+    struct tt_vu *vu = tt_vu_new(lane->w, id, err);
+    if (!vu)
+        return NULL;
+    if (lane->n_vus >= lane->cap_vus) {
+        lane->cap_vus = lane->n_vus + lane->n_vus / 2 + 16;
+        lane->vus = tt_xreallocarray(lane->vus, lane->cap_vus, sizeof *lane->vus);
+        lane->idle = tt_xreallocarray(lane->idle, lane->cap_vus, sizeof *lane->idle);
+    }
+    lane->vus[lane->n_vus++] = vu;
+    return vu;
+}
+
+/* The pool holds what the plan needs; more are made when a scenario grows or is scaled up. */
 static struct tt_vu *borrow_vu(struct tt__lane *lane)
 {
+    struct tt_err err;
     if (lane->n_idle)
         return lane->idle[--lane->n_idle];
-    /* The plan's sum of slots over time is an upper bound, so this means a bug in it; a test goes
-     * on. */
-    struct tt_err err;
-    uint64_t id = (uint64_t)tt_stripe_global(&lane->stripe, (int64_t)lane->n_vus) + 1;
-    struct tt_vu *vu = tt_vu_new(lane->w, id, &err);
-    TT_ASSERT(vu);
-    tt_log(TT_LOG_WARN, "worker %u made an unplanned virtual user", lane->index);
-    lane->vus = tt_xreallocarray(lane->vus, lane->n_vus + 1, sizeof *lane->vus);
-    lane->idle = tt_xreallocarray(lane->idle, lane->n_vus + 1, sizeof *lane->idle);
-    lane->vus[lane->n_vus++] = vu;
+    struct tt_vu *vu = tt__lane_add_vu(lane, tt__extra_vu_id(lane->run), &err);
+    if (!vu)
+        tt_log(TT_LOG_ERROR, "init of a further virtual user: %s", err.text);
+    TT_ASSERT(vu); /* the script has been initialized before, by all the planned ones */
     return vu;
 }
 
@@ -82,8 +97,9 @@ static void host_activate(void *host, uint32_t index)
     struct tt__slot *s = slot_at(job, index);
     TT_ASSERT(!s->vu);
     s->vu = borrow_vu(job->lane);
+    s->next_ns = 0;
     tt_vu_activate(s->vu, job->sc, job->tags);
-    job->lane->active++;
+    job->lane->active += !job->cls->handed; /* open models count those with an iteration */
 }
 
 static void host_retire(void *host, uint32_t index)
@@ -93,7 +109,7 @@ static void host_retire(void *host, uint32_t index)
     TT_ASSERT(s->vu && !tt_vu_busy(s->vu));
     job->lane->idle[job->lane->n_idle++] = s->vu;
     s->vu = NULL;
-    job->lane->active--;
+    job->lane->active -= !job->cls->handed;
 }
 
 /* --- iterations
@@ -102,13 +118,43 @@ static void host_retire(void *host, uint32_t index)
 static void slot_done(struct tt__slot *s, bool interrupted)
 {
     struct tt__job *job = s->job;
-    arm(job,
-        job->cls->iteration_done(job->exec, s->index, tt_loop_now(job->lane->loop), interrupted));
+    job->lane->active -= job->cls->handed != NULL;
+    arm(job, job->cls->iteration_done(job->exec, s->index, tt__jobs_now(job->lane), interrupted));
+}
+
+/* The iteration was complete; the executor hears of it when the test is not paused. */
+static void slot_free(struct tt__slot *s)
+{
+    s->parked = s->job->lane->paused;
+    if (!s->parked)
+        slot_done(s, false);
 }
 
 static void padded(struct tt_timer *t)
 {
-    slot_done(FROM(t, struct tt__slot, pad), false);
+    slot_free(FROM(t, struct tt__slot, pad));
+}
+
+/* When the slot may go on after a complete iteration; 0: now. Pacing is a grid of the slot's own:
+ * an iteration longer than a step is an overrun, and begins a new grid. */
+static uint64_t pad_until(struct tt__slot *s, uint64_t now_ns)
+{
+    struct tt__job *job = s->job;
+    const struct tt_scenario *sc = job->sc;
+    uint64_t shortest = job->lane->run->plan->opt.min_iteration_duration;
+    uint64_t until = shortest ? s->vu->started_ns + shortest : 0;
+    if (sc->pacing_ns) {
+        s->next_ns = (s->next_ns ? s->next_ns : s->vu->started_ns) + sc->pacing_ns;
+        if (s->next_ns < now_ns) {
+            tt_shard_add(job->lane->w->shard, TT_M_pacing_overruns, 1, job->tags, now_ns);
+            s->next_ns = now_ns;
+        }
+        until = s->next_ns > until ? s->next_ns : until;
+        /* no waiting for an iteration that would not begin any more */
+        uint64_t last = job->start_ns + tt_scenario_regular_ns(sc) + job->lane->paused_ns;
+        until = until > last && !job->lane->paused ? last : until;
+    }
+    return until > now_ns ? until : 0;
 }
 
 static void iteration_ended(struct tt_vu *vu, enum tt_outcome how, lua_State *co, int nresults,
@@ -125,15 +171,13 @@ static void iteration_ended(struct tt_vu *vu, enum tt_outcome how, lua_State *co
         lane->interrupted++;
     if (how == TT_ABORTED)
         tt__services.abort_test(vu->w, message);
-    uint64_t shortest = lane->run->plan->opt.min_iteration_duration;
-    if (complete && shortest && !lane->stopping) {
-        uint64_t until = vu->started_ns + shortest;
-        if (tt_loop_now(lane->loop) < until) {
-            tt_timer_start(lane->loop, &s->pad, until);
-            return;
-        }
-    }
-    slot_done(s, !complete);
+    uint64_t until = complete && !lane->stopping ? pad_until(s, tt_loop_now(lane->loop)) : 0;
+    if (until)
+        tt_timer_start(lane->loop, &s->pad, until);
+    else if (complete)
+        slot_free(s);
+    else
+        slot_done(s, true);
 }
 
 static void host_iterate(void *host, uint32_t index, uint64_t number, uint64_t intended_ns)
@@ -141,15 +185,18 @@ static void host_iterate(void *host, uint32_t index, uint64_t number, uint64_t i
     struct tt__job *job = host;
     struct tt__slot *s = slot_at(job, index);
     const struct tt_buf *setup = &job->lane->run->setup;
-    tt_vu_iterate(s->vu, number, intended_ns, setup->data, setup->len, iteration_ended, s);
+    job->lane->active += job->cls->handed != NULL;
+    tt_vu_iterate(s->vu, number, intended_ns + job->lane->paused_ns, setup->data, setup->len,
+                  iteration_ended, s);
 }
 
 static void host_interrupt(void *host, uint32_t index)
 {
     struct tt__job *job = host;
     struct tt__slot *s = slot_at(job, index);
-    if (tt_timer_running(&s->pad)) { /* its iteration was complete, only its time was not */
+    if (tt_timer_running(&s->pad) || s->parked) { /* its iteration was complete */
         tt_timer_stop(job->lane->loop, &s->pad);
+        s->parked = false;
         slot_done(s, false);
     } else {
         tt_vu_interrupt(s->vu);
@@ -165,24 +212,121 @@ static void host_drop(void *host, uint64_t n)
 
 static bool host_claim(void *host, uint64_t limit, uint64_t *number)
 {
-    struct tt__job *job = host;
-    *number = atomic_fetch_add_explicit(&job->counter->next, 1, memory_order_relaxed);
+    struct tt__share *s = ((struct tt__job *)host)->share;
+    uint64_t local = atomic_fetch_add_explicit(&s->next, 1, memory_order_relaxed);
+    *number = s->work.lcd == 1 ? local : (uint64_t)tt_stripe_global(&s->work, (int64_t)local);
     return *number < limit;
 }
 
 static uint64_t host_claim_rest(void *host, uint64_t limit)
 {
-    struct tt__job *job = host;
-    uint64_t next = atomic_exchange_explicit(&job->counter->next, limit, memory_order_relaxed);
-    return next < limit ? limit - next : 0;
+    struct tt__share *s = ((struct tt__job *)host)->share;
+    uint64_t ours = (uint64_t)tt_stripe_scale(&s->work, (int64_t)limit);
+    uint64_t next = atomic_exchange_explicit(&s->next, ours, memory_order_relaxed);
+    return next < ours ? ours - next : 0;
 }
 
-static bool host_hand_over(void *host, uint64_t number, uint64_t intended_ns)
+/* --- starts by the clock: idle VUs of all workers
+ * ---------------------------------------------------- */
+
+static void host_give(void *host)
 {
-    (void)host; /* only arrival-rate executors offer starts, and none is registered yet */
-    (void)number;
-    (void)intended_ns;
+    struct tt__job *job = host;
+    tt__share_give(job->share, job->lane->index);
+}
+
+static bool host_take(void *host)
+{
+    struct tt__job *job = host;
+    return tt__share_take(job->share, job->lane->index);
+}
+
+/* A start that travels to the worker that has a VU for it. */
+struct handed {
+    struct tt_letter letter;
+    struct tt__lane *lane;
+    size_t scenario;
+    uint64_t intended_ns;
+};
+
+static void receive_handed(struct tt_letter *l)
+{
+    struct handed *h = FROM(l, struct handed, letter);
+    struct tt__job *job = &h->lane->jobs[h->scenario];
+    arm(job, job->cls->handed(job->exec, h->intended_ns, tt__jobs_now(h->lane)));
+    tt_free(h);
+}
+
+static bool host_hand_over(void *host, uint64_t intended_ns)
+{
+    struct tt__job *job = host;
+    struct tt_run *r = job->lane->run;
+    for (unsigned i = 1; i < r->n_lanes; i++) {
+        unsigned other = (job->lane->index + i) % r->n_lanes;
+        if (!tt__share_take(job->share, other))
+            continue;
+        struct handed *h = tt_xcalloc(1, sizeof *h);
+        *h = (struct handed){.letter.deliver = receive_handed,
+                             .lane = &r->lanes[other],
+                             .scenario = (size_t)(job - job->lane->jobs),
+                             .intended_ns = intended_ns};
+        if (tt_loop_post(h->lane->loop, &h->letter))
+            return true;
+        tt_free(h);
+    }
     return false;
+}
+
+static bool host_enqueue(void *host, uint64_t intended_ns)
+{
+    return tt__share_enqueue(((struct tt__job *)host)->share, intended_ns);
+}
+
+static bool host_unqueue(void *host, uint64_t *intended_ns)
+{
+    return tt__share_unqueue(((struct tt__job *)host)->share, intended_ns);
+}
+
+static uint64_t host_discard_queue(void *host)
+{
+    return tt__share_discard(((struct tt__job *)host)->share);
+}
+
+/* Makes VUs for half a millisecond, then lets the load run. */
+static void grow_some(struct tt_timer *t)
+{
+    struct tt__job *job = FROM(t, struct tt__job, grow);
+    struct tt__lane *lane = job->lane;
+    uint64_t end = tt_now_ns() + TT_NS_PER_S / 2000;
+    struct tt_err err;
+    while (job->to_grow && !lane->stopping && tt_now_ns() < end) {
+        struct tt_vu *vu = tt__lane_add_vu(lane, tt__extra_vu_id(lane->run), &err);
+        job->to_grow--;
+        if (!vu) {
+            tt_log(TT_LOG_ERROR, "init of a further virtual user: %s", err.text);
+            job->to_grow = 0;
+            return;
+        }
+        lane->idle[lane->n_idle++] = vu;
+        arm(job, job->cls->grown(job->exec, tt__jobs_now(lane)));
+    }
+    if (job->to_grow && !lane->stopping)
+        tt_timer_start(lane->loop, t, tt_loop_now(lane->loop) + 1);
+}
+
+static uint32_t host_grow(void *host, uint32_t n)
+{
+    struct tt__job *job = host;
+    uint32_t granted = tt__share_grow(job->share, n);
+    if (!granted && !atomic_exchange(&job->share->spare_warned, true))
+        tt_log(TT_LOG_WARN,
+               "scenario %s: all %lld virtual users of max_vus are busy; iterations %s",
+               job->sc->name, (long long)job->sc->max_vus,
+               job->sc->queue_overload ? "start late" : "are dropped");
+    job->to_grow += granted;
+    if (granted)
+        tt_timer_start(job->lane->loop, &job->grow, tt_loop_now(job->lane->loop));
+    return granted;
 }
 
 static const struct tt_exec_host host = {
@@ -193,7 +337,13 @@ static const struct tt_exec_host host = {
     .drop = host_drop,
     .claim = host_claim,
     .claim_rest = host_claim_rest,
+    .give = host_give,
+    .take = host_take,
     .hand_over = host_hand_over,
+    .enqueue = host_enqueue,
+    .unqueue = host_unqueue,
+    .discard_queue = host_discard_queue,
+    .grow = host_grow,
 };
 
 /* --- the lane's jobs
@@ -210,6 +360,21 @@ static const struct tt_tags *scenario_tags(struct tt__lane *lane, const struct t
     return tt_tags_with(pool, t, own, 2);
 }
 
+void tt__job_begin(struct tt__lane *lane, size_t scenario, uint64_t zero_ns)
+{
+    struct tt__job *job = &lane->jobs[scenario];
+    struct tt_run *r = lane->run;
+    if (lane->stopping)
+        return;
+    tt_stripe_worker(&job->slice.vus, &r->machine, lane->index, r->n_lanes);
+    tt_stripe_worker(&job->slice.work, &job->share->work, lane->index, r->n_lanes);
+    job->slice.n_workers = r->n_lanes;
+    job->start_ns = zero_ns - lane->paused_ns + job->sc->start_time_ns;
+    job->exec = job->cls->create(job->sc, &job->slice, &host, job, job->start_ns);
+    arm(job, job->start_ns);
+    check_finished(job);
+}
+
 void tt__jobs_start(struct tt__lane *lane, uint64_t zero_ns)
 {
     const struct tt_plan *plan = lane->run->plan;
@@ -220,15 +385,15 @@ void tt__jobs_start(struct tt__lane *lane, uint64_t zero_ns)
         job->lane = lane;
         job->sc = &plan->scenarios[i];
         job->cls = tt_exec_find(job->sc->executor);
-        job->counter = &lane->run->counters[i];
+        job->share = &lane->run->shares[i];
         job->tags = scenario_tags(lane, job->sc);
-        job->start_ns = zero_ns + job->sc->start_time_ns;
         tt_timer_init(&job->timer, due);
-        job->exec = job->cls->create(job->sc, &lane->stripe, &host, job, job->start_ns);
-        arm(job, job->start_ns);
+        tt_timer_init(&job->grow, grow_some);
     }
+    for (size_t i = 0; i < lane->n_jobs; i++)
+        if (!lane->jobs[i].sc->after)
+            tt__job_begin(lane, i, zero_ns);
     lane->started = true;
-    check_finished(lane);
 }
 
 void tt__jobs_stop(struct tt__lane *lane)
@@ -236,15 +401,63 @@ void tt__jobs_stop(struct tt__lane *lane)
     lane->stopping = true;
     for (size_t i = 0; i < lane->n_jobs; i++) {
         struct tt__job *job = &lane->jobs[i];
-        if (job->cls->finished(job->exec))
+        if (!job->exec || job->cls->finished(job->exec))
             continue;
         job->cut = true;
         tt_timer_stop(lane->loop, &job->timer);
-        job->cls->stop(job->exec, tt_loop_now(lane->loop));
+        tt_timer_stop(lane->loop, &job->grow);
+        job->cls->stop(job->exec, tt__jobs_now(lane));
         tt_timer_stop(lane->loop, &job->timer);
+        check_finished(job);
     }
-    if (lane->started)
-        check_finished(lane);
+}
+
+void tt__jobs_pause(struct tt__lane *lane)
+{
+    if (lane->paused || lane->stopping)
+        return;
+    lane->pause_began_ns = tt_loop_now(lane->loop);
+    lane->paused = true;
+    for (size_t i = 0; i < lane->n_jobs; i++) {
+        tt_timer_stop(lane->loop, &lane->jobs[i].timer);
+        tt_timer_stop(lane->loop, &lane->jobs[i].grow);
+    }
+}
+
+void tt__jobs_resume(struct tt__lane *lane)
+{
+    if (!lane->paused)
+        return;
+    lane->paused = false;
+    lane->paused_ns += tt_loop_now(lane->loop) - lane->pause_began_ns;
+    for (size_t i = 0; i < lane->n_jobs; i++) {
+        struct tt__job *job = &lane->jobs[i];
+        for (size_t k = 0; k < job->n_slots; k++)
+            if (job->slots[k] && job->slots[k]->parked) {
+                job->slots[k]->parked = false;
+                slot_done(job->slots[k], false);
+            }
+        if (job->to_grow)
+            tt_timer_start(lane->loop, &job->grow, tt_loop_now(lane->loop));
+        if (job->exec && !job->cls->finished(job->exec))
+            arm(job, job->cls->step(job->exec, tt__jobs_now(lane)));
+    }
+}
+
+bool tt__job_scale(struct tt__lane *lane, size_t scenario, const struct tt_scale *s,
+                   struct tt_err *err)
+{
+    struct tt__job *job = &lane->jobs[scenario];
+    if (!job->exec || job->cls->finished(job->exec))
+        return tt_err_set(err, 0, "scenario %s does not run now", job->sc->name);
+    if (!job->cls->scale)
+        return tt_err_set(err, 0, "scenario %s: %s cannot be scaled while it runs", job->sc->name,
+                          job->sc->executor);
+    if (!job->cls->scale(job->exec, s, tt__jobs_now(lane), err))
+        return tt_err_wrap(err, "scenario %s", job->sc->name);
+    if (!lane->paused)
+        arm(job, job->cls->step(job->exec, tt__jobs_now(lane)));
+    return true;
 }
 
 void tt__jobs_free(struct tt__lane *lane)
@@ -252,7 +465,11 @@ void tt__jobs_free(struct tt__lane *lane)
     for (size_t i = 0; i < lane->n_jobs; i++) {
         struct tt__job *job = &lane->jobs[i];
         tt_timer_stop(lane->loop, &job->timer);
-        job->cls->destroy(job->exec);
+        tt_timer_stop(lane->loop, &job->grow);
+        if (job->exec)
+            job->cls->destroy(job->exec);
+        tt_stripe_fini(&job->slice.vus);
+        tt_stripe_fini(&job->slice.work);
         for (size_t k = 0; k < job->n_slots; k++) {
             if (job->slots[k])
                 tt_timer_stop(lane->loop, &job->slots[k]->pad);

@@ -51,16 +51,12 @@ static const struct tt_tags *service_tags(struct tt__lane *lane, const char *gro
 static bool make_vus(struct tt__lane *lane, struct tt_err *err)
 {
     struct tt_run *r = lane->run;
-    int64_t n = tt_plan_max_vus(r->plan, &lane->stripe);
-    lane->vus = tt_xcalloc((size_t)n + 1, sizeof *lane->vus);
-    lane->idle = tt_xcalloc((size_t)n + 1, sizeof *lane->idle);
-    for (int64_t i = 0; i < n; i++) {
-        uint64_t id = (uint64_t)tt_stripe_global(&lane->stripe, i) + 1;
-        struct tt_vu *vu = tt_vu_new(lane->w, id, err);
-        if (!vu)
+    lane->cap_vus = lane->n_planned + 1;
+    lane->vus = tt_xcalloc(lane->cap_vus, sizeof *lane->vus);
+    lane->idle = tt_xcalloc(lane->cap_vus, sizeof *lane->idle);
+    for (size_t i = 0; i < lane->n_planned; i++)
+        if (!tt__lane_add_vu(lane, tt__planned_vu_id(r, lane->index, i), err))
             return false;
-        lane->vus[lane->n_vus++] = vu;
-    }
     for (size_t i = lane->n_vus; i > 0; i--)
         lane->idle[lane->n_idle++] = lane->vus[i - 1];
     if (lane->index == 0 && (r->has_setup || r->has_teardown || r->has_summary)) {
@@ -116,7 +112,7 @@ void *tt__lane_main(void *arg)
 static void answer_tick(struct tt__lane *lane, struct tt_batch *spare)
 {
     struct tt__report *rep = tt__report_new(lane, REPORT_TICK);
-    uint64_t now = tt_loop_now(lane->loop);
+    uint64_t now = tt__jobs_now(lane);
     rep->batch = tt_shard_swap(lane->w->shard, spare);
     rep->vus_active = lane->active;
     rep->vus_max = (int64_t)lane->n_vus;
@@ -128,6 +124,8 @@ static void answer_tick(struct tt__lane *lane, struct tt_batch *spare)
     rep->cut = tt_xcalloc(lane->n_jobs + 1, sizeof *rep->cut);
     for (size_t i = 0; i < lane->n_jobs; i++) {
         struct tt__job *job = &lane->jobs[i];
+        if (!job->exec)
+            continue;
         rep->progress[i] = job->cls->progress(job->exec, now);
         rep->finished[i] = job->cls->finished(job->exec);
         rep->cut[i] = job->cut;
@@ -163,6 +161,14 @@ static void call(struct tt__lane *lane, struct tt__order *o)
                lane);
 }
 
+static void scale(struct tt__lane *lane, struct tt__order *o)
+{
+    struct tt__report *rep = tt__report_new(lane, REPORT_SCALED);
+    rep->command = o->command;
+    rep->failed = !tt__job_scale(lane, o->scenario, &o->scale, &rep->err);
+    tt__report_post(lane, rep);
+}
+
 static void obey(struct tt_letter *l)
 {
     struct tt__order *o = (struct tt__order *)(void *)l;
@@ -170,6 +176,18 @@ static void obey(struct tt_letter *l)
     switch (o->kind) {
     case ORDER_GO:
         tt__jobs_start(lane, o->zero_ns);
+        break;
+    case ORDER_BEGIN:
+        tt__job_begin(lane, o->scenario, o->zero_ns);
+        break;
+    case ORDER_PAUSE:
+        tt__jobs_pause(lane);
+        break;
+    case ORDER_RESUME:
+        tt__jobs_resume(lane);
+        break;
+    case ORDER_SCALE:
+        scale(lane, o);
         break;
     case ORDER_TICK:
         answer_tick(lane, o->spare);

@@ -6,16 +6,32 @@
 #include "base/exitcode.h"
 #include "base/log.h"
 #include "base/units.h"
+#include "control/control.h"
 #include "output/summary.h"
 #include "run/run.h"
 #include "vu/instance.h"
+#include <pthread.h>
 
 struct tt__lane;
 
-/* Process-wide counter of a scenario's iteration numbers; the only thing that workers share while
- * iterations run, one fetch-add per claimed iteration. */
-struct tt__counter {
-    atomic_uint_fast64_t next;
+/* What the workers share of one scenario. While iterations run that is one fetch-add per claimed
+ * number, and for open models the idle VUs of each worker, so that work finds a VU wherever there
+ * is one. */
+struct tt__idle {
+    atomic_int_fast32_t n;
+    char pad[60]; /* a cache line of its own */
+};
+struct tt__share {
+    atomic_uint_fast64_t next; /* number of the process's next iteration */
+    struct tt_stripe work;     /* the process's part of the scenario; immutable */
+    atomic_int_fast64_t spare; /* VUs that may be made beyond those of the start */
+    atomic_bool spare_warned;
+    struct tt__idle *idle; /* by worker: idle slots that nobody has reserved */
+    /* starts that wait for a VU (on_overload = "queue"), first come first served */
+    pthread_mutex_t lock;
+    atomic_size_t waiting;
+    uint64_t *line;
+    size_t head, len, cap;
 };
 
 /* --- worker's side
@@ -27,13 +43,17 @@ struct tt__job {
     const struct tt_scenario *sc;
     const struct tt_exec_class *cls;
     struct tt_exec *exec;
-    struct tt__counter *counter;
+    struct tt__share *share;
+    struct tt_portion slice;
     const struct tt_tags *tags;
     struct tt_timer timer; /* the executor's next step */
+    struct tt_timer grow;  /* makes the VUs asked for, some at a time */
+    uint32_t to_grow;
     struct tt__slot **slots;
     size_t n_slots;
     uint64_t start_ns;
-    bool cut; /* ended by stop */
+    bool cut;      /* ended by stop */
+    bool reported; /* its end */
 };
 
 /* A VU lent to a job. */
@@ -41,20 +61,36 @@ struct tt__slot {
     struct tt__job *job;
     uint32_t index;
     struct tt_vu *vu;    /* NULL while retired */
-    struct tt_timer pad; /* min_iteration_duration */
+    struct tt_timer pad; /* min_iteration_duration, pacing */
+    uint64_t next_ns;    /* pacing: when the next iteration is due; 0: none yet */
+    bool parked;         /* its iteration ended while the test was paused */
 };
 
 /* --- letters
  * ---------------------------------------------------------------------------------------- */
 
-enum tt__order_kind { ORDER_GO, ORDER_TICK, ORDER_STOP, ORDER_CALL, ORDER_CUT_CALL, ORDER_QUIT };
+enum tt__order_kind {
+    ORDER_GO,    /* the scenarios' zero */
+    ORDER_BEGIN, /* a scenario that waited for another one */
+    ORDER_TICK,
+    ORDER_STOP,
+    ORDER_PAUSE,
+    ORDER_RESUME,
+    ORDER_SCALE,
+    ORDER_CALL,
+    ORDER_CUT_CALL,
+    ORDER_QUIT
+};
 struct tt__order { /* coordinator -> worker */
     struct tt_letter letter;
     struct tt__lane *lane;
     enum tt__order_kind kind;
-    uint64_t zero_ns;         /* GO: the scenarios' zero */
-    struct tt_batch *spare;   /* TICK */
-    enum tt_stage_kind stage; /* CALL */
+    uint64_t zero_ns;           /* GO, BEGIN: the scenarios' zero */
+    size_t scenario;            /* BEGIN, SCALE */
+    struct tt_scale scale;      /* SCALE */
+    struct tt_command *command; /* SCALE: worker 0 answers whether it was possible */
+    struct tt_batch *spare;     /* TICK */
+    enum tt_stage_kind stage;   /* CALL */
     const char *function;
     cJSON *argument; /* owned */
 };
@@ -64,7 +100,8 @@ enum tt__report_kind {
     REPORT_TICK,
     REPORT_CALLED,
     REPORT_ABORT,
-    REPORT_FINISHED,
+    REPORT_FINISHED, /* a scenario on this worker */
+    REPORT_SCALED,
     REPORT_GONE
 };
 struct tt__report { /* worker -> coordinator */
@@ -78,9 +115,11 @@ struct tt__report { /* worker -> coordinator */
     size_t n_scenarios;
     struct tt_exec_progress *progress; /* TICK: by scenario; owned */
     bool *finished, *cut;
-    enum tt_outcome outcome; /* CALLED */
-    struct tt_buf result;    /* CALLED: flat copy; ABORT: message */
-    bool failed;             /* READY */
+    enum tt_outcome outcome;    /* CALLED */
+    struct tt_buf result;       /* CALLED: flat copy; ABORT: message */
+    size_t scenario;            /* FINISHED */
+    struct tt_command *command; /* SCALED */
+    bool failed;                /* READY, CALLED, SCALED */
     struct tt_err err;
 };
 
@@ -88,12 +127,13 @@ struct tt__lane {
     struct tt_run *run;
     unsigned index;
     struct tt_thread thread;
-    struct tt_loop *loop;    /* made by the coordinator, run by the worker */
-    struct tt_stripe stripe; /* immutable once the worker runs */
+    struct tt_loop *loop;        /* made by the coordinator, run by the worker */
+    struct tt_stripe vus_stripe; /* of the whole test's VUs; immutable once the worker runs */
+    size_t n_planned;            /* VUs to make at first */
     /* worker's */
     struct tt_worker *w;
     struct tt_vu **vus;
-    size_t n_vus;
+    size_t n_vus, cap_vus;
     struct tt_vu **idle; /* stack, lowest id on top */
     size_t n_idle;
     struct tt_vu *service;
@@ -101,11 +141,12 @@ struct tt__lane {
     size_t n_jobs;
     uint64_t complete, interrupted;
     int64_t active;
-    bool stopping, started, calling, finish_reported;
+    bool stopping, started, calling, paused;
+    uint64_t pause_began_ns, paused_ns; /* the scenarios' clock stands still while paused */
     /* coordinator's: from its last reports */
     struct tt__report *last;
     struct tt_batch *spare;
-    bool finished, gone;
+    bool gone;
 };
 
 /* --- coordinator's side
@@ -113,13 +154,23 @@ struct tt__lane {
 
 enum tt__phase { PHASE_INIT, PHASE_SETUP, PHASE_RUN, PHASE_TEARDOWN, PHASE_SUMMARY, PHASE_QUIT };
 
+/* A scenario, as the coordinator sees it. */
+struct tt__part {
+    bool begun;
+    uint64_t start_ns; /* once begun */
+    unsigned lanes_finished;
+};
+
 struct tt_run {
     struct tt_plan *plan;
     struct tt_registry *registry;
     struct tt_script *script;
     bool has_setup, has_teardown, has_summary, has_default;
     struct tt_arena arena;
-    struct tt__counter *counters; /* by scenario; shared */
+    struct tt_stripe machine;     /* this process's part of the VUs */
+    struct tt__share *shares;     /* by scenario; shared */
+    atomic_uint_fast64_t next_vu; /* index of the process's next VU beyond the planned ones */
+    struct tt__part *parts;       /* by scenario */
     /* only while it goes */
     const struct tt_run_view *view;
     struct tt_loop *loop;
@@ -152,8 +203,27 @@ struct tt_run {
 /* lane.c: the worker's thread */
 void *tt__lane_main(void *lane);
 extern const struct tt_services tt__services;
+/* share.c */
+void tt__shares_init(struct tt_run *r);
+void tt__shares_free(struct tt_run *r);
+bool tt__share_take(struct tt__share *s, unsigned lane);
+void tt__share_give(struct tt__share *s, unsigned lane);
+uint32_t tt__share_grow(struct tt__share *s, uint32_t n); /* how many of n may be made */
+bool tt__share_enqueue(struct tt__share *s, uint64_t intended_ns);
+bool tt__share_unqueue(struct tt__share *s, uint64_t *intended_ns);
+uint64_t tt__share_discard(struct tt__share *s);
+/* The test's id (from 1) of the VU that is local index k of the lane's planned ones. */
+uint64_t tt__planned_vu_id(const struct tt_run *r, unsigned lane, size_t k);
+uint64_t tt__extra_vu_id(struct tt_run *r);
 /* job.c */
 void tt__jobs_start(struct tt__lane *lane, uint64_t zero_ns);
+void tt__job_begin(struct tt__lane *lane, size_t scenario, uint64_t zero_ns);
+void tt__jobs_pause(struct tt__lane *lane);
+void tt__jobs_resume(struct tt__lane *lane);
+bool tt__job_scale(struct tt__lane *lane, size_t scenario, const struct tt_scale *s,
+                   struct tt_err *err);
+uint64_t tt__jobs_now(const struct tt__lane *lane); /* the scenarios' clock */
+struct tt_vu *tt__lane_add_vu(struct tt__lane *lane, uint64_t id, struct tt_err *err);
 void tt__jobs_stop(struct tt__lane *lane);
 void tt__jobs_free(struct tt__lane *lane);
 /* judge.c */

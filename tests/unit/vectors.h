@@ -38,29 +38,15 @@ static inline const char *text(const cJSON *v, const char *name)
     return f->valuestring;
 }
 
-/* "0,1/5,4/5,1" as segments; the caller frees (tt_free). */
-static inline struct tt_segment *sequence(const char *seq, size_t *n)
-{
-    struct tt_segment *list = tt_xcalloc(1000, sizeof *list);
-    char pair[256];
-    *n = 0;
-    for (const char *from = seq, *to; *from && (to = strchr(from, ',')); from = to + 1) {
-        struct tt_err err = {0};
-        size_t a = (size_t)(to - from), b = strcspn(to + 1, ",");
-        snprintf(pair, sizeof pair, "%.*s:%.*s", (int)a, from, (int)b, to + 1);
-        assert_true(tt_segment_parse(pair, &list[(*n)++], &err));
-    }
-    return list;
-}
-
 /* The stripe of a case's seg and seq. False: refused. */
 static inline bool stripe_of(const cJSON *v, struct tt_stripe *s)
 {
     struct tt_err err = {0};
     struct tt_segment seg;
+    struct tt_segment *seq = NULL;
     size_t n;
-    struct tt_segment *seq = sequence(text(v, "seq"), &n);
-    bool ok = tt_segment_parse(text(v, "seg"), &seg, &err) && tt_stripe_init(s, &seg, seq, n, &err);
+    bool ok = tt_sequence_parse(text(v, "seq"), &seq, &n, &err) &&
+              tt_segment_parse(text(v, "seg"), &seg, &err) && tt_stripe_init(s, &seg, seq, n, &err);
     tt_free(seq);
     return ok;
 }

@@ -18,12 +18,12 @@ static void next(struct tt_exec *e, uint32_t slot, uint64_t now_ns)
     tt__exec_iterate(e, slot, number, now_ns);
 }
 
-static struct tt_exec *create(const struct tt_scenario *sc, const struct tt_stripe *stripe,
+static struct tt_exec *create(const struct tt_scenario *sc, const struct tt_portion *slice,
                               const struct tt_exec_host *host, void *arg, uint64_t start_ns)
 {
     struct tt_exec *e = tt_xcalloc(1, sizeof *e);
-    tt__exec_init(e, sc, stripe, host, arg, start_ns, sc->duration_ns,
-                  tt__exec_scaled_vus(sc, stripe));
+    tt__exec_init(e, sc, slice, host, arg, start_ns, sc->duration_ns,
+                  tt__exec_scaled_vus(sc, &slice->vus));
     return e;
 }
 

@@ -31,12 +31,12 @@ static void next(struct tt_exec *e, uint32_t slot, uint64_t now_ns)
     tt__exec_retire(e, slot);
 }
 
-static struct tt_exec *create(const struct tt_scenario *sc, const struct tt_stripe *stripe,
+static struct tt_exec *create(const struct tt_scenario *sc, const struct tt_portion *slice,
                               const struct tt_exec_host *host, void *arg, uint64_t start_ns)
 {
     struct per_vu *p = tt_xcalloc(1, sizeof *p);
-    tt__exec_init(&p->base, sc, stripe, host, arg, start_ns, sc->max_duration_ns,
-                  tt__exec_scaled_vus(sc, stripe));
+    tt__exec_init(&p->base, sc, slice, host, arg, start_ns, sc->max_duration_ns,
+                  tt__exec_scaled_vus(sc, &slice->vus));
     p->begun = tt_xcalloc((size_t)p->base.n_slots + 1, sizeof *p->begun);
     return &p->base;
 }

@@ -110,7 +110,7 @@ static void unwant(struct ramping *r, uint32_t slot, uint64_t cut_ns)
 static void set_count(struct ramping *r, int64_t count, uint64_t at_ns)
 {
     struct tt_exec *e = &r->base;
-    uint32_t target = (uint32_t)tt_stripe_scale(e->stripe, count);
+    uint32_t target = (uint32_t)tt_stripe_scale(&e->slice->vus, count);
     uint64_t cut_ns = at_ns + e->sc->graceful_ramp_down_ns;
     if (cut_ns > e->hard_ns)
         cut_ns = e->hard_ns;
@@ -208,12 +208,12 @@ static uint64_t iteration_done(struct tt_exec *e, uint32_t slot, uint64_t now_ns
     return at < cut ? at : cut;
 }
 
-static struct tt_exec *create(const struct tt_scenario *sc, const struct tt_stripe *stripe,
+static struct tt_exec *create(const struct tt_scenario *sc, const struct tt_portion *slice,
                               const struct tt_exec_host *host, void *arg, uint64_t start_ns)
 {
     struct ramping *r = tt_xcalloc(1, sizeof *r);
-    tt__exec_init(&r->base, sc, stripe, host, arg, start_ns, sc->duration_ns,
-                  max_slots(sc, stripe));
+    tt__exec_init(&r->base, sc, slice, host, arg, start_ns, sc->duration_ns,
+                  max_slots(sc, &slice->vus));
     r->cut_at = tt_xmalloc(((size_t)r->base.n_slots + 1) * sizeof *r->cut_at);
     memset(r->cut_at, 0xFF, ((size_t)r->base.n_slots + 1) * sizeof *r->cut_at);
     r->count = r->from = sc->start_vus;

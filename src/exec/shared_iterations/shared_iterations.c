@@ -26,12 +26,12 @@ static void next(struct tt_exec *e, uint32_t slot, uint64_t now_ns)
         e->host->drop(e->arg, dropped);
 }
 
-static struct tt_exec *create(const struct tt_scenario *sc, const struct tt_stripe *stripe,
+static struct tt_exec *create(const struct tt_scenario *sc, const struct tt_portion *slice,
                               const struct tt_exec_host *host, void *arg, uint64_t start_ns)
 {
     struct tt_exec *e = tt_xcalloc(1, sizeof *e);
-    tt__exec_init(e, sc, stripe, host, arg, start_ns, sc->max_duration_ns,
-                  tt__exec_scaled_vus(sc, stripe));
+    tt__exec_init(e, sc, slice, host, arg, start_ns, sc->max_duration_ns,
+                  tt__exec_scaled_vus(sc, &slice->vus));
     return e;
 }
 
@@ -57,7 +57,12 @@ static struct tt_exec_progress progress(const struct tt_exec *e, uint64_t now_ns
      */
     return (struct tt_exec_progress){tt__exec_time_fraction(e, now_ns), e->n_active, e->n_slots,
                                      e->done,
-                                     (uint64_t)tt_stripe_scale(e->stripe, e->sc->iterations)};
+                                     (uint64_t)tt_stripe_scale(&e->slice->work, e->sc->iterations)};
+}
+
+static int64_t work_items(const struct tt_scenario *sc)
+{
+    return sc->vus;
 }
 
 static void describe(const struct tt_scenario *sc, char *buf, size_t size)
@@ -80,5 +85,6 @@ const struct tt_exec_class tt_exec_shared_iterations = {
     .finished = tt__exec_finished,
     .progress = progress,
     .max_slots = tt__exec_scaled_vus,
+    .work_items = work_items,
     .describe = describe,
 };
