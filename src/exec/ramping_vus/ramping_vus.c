@@ -29,6 +29,7 @@ struct ramping {
     bool steps_over;
     /* slots */
     uint32_t wanted;       /* slots 0..wanted-1 are wanted */
+    int64_t most;          /* slots that the stages can want */
     uint64_t *cut_at;      /* by slot: its pending cut, TT_NEVER none */
     struct cut_off *queue; /* in order of time: the delay is the same for all */
     size_t queue_head, queue_len, queue_cap;
@@ -107,6 +108,19 @@ static void unwant(struct ramping *r, uint32_t slot, uint64_t cut_ns)
     r->queue[r->queue_len++] = (struct cut_off){slot, cut_ns};
 }
 
+/* Slots are made when they are first wanted: a target may be far away. */
+static void make_slots(struct ramping *r, uint32_t n)
+{
+    uint32_t old = r->base.n_slots;
+    if (n <= old)
+        return;
+    n = n < 2 * old ? 2 * old : n;
+    n = (int64_t)n > r->most ? (uint32_t)r->most : n;
+    tt__exec_add_slots(&r->base, n);
+    r->cut_at = tt_xreallocarray(r->cut_at, n, sizeof *r->cut_at);
+    memset(r->cut_at + old, 0xFF, (n - old) * sizeof *r->cut_at);
+}
+
 static void set_count(struct ramping *r, int64_t count, uint64_t at_ns)
 {
     struct tt_exec *e = &r->base;
@@ -115,6 +129,7 @@ static void set_count(struct ramping *r, int64_t count, uint64_t at_ns)
     if (cut_ns > e->hard_ns)
         cut_ns = e->hard_ns;
     r->count = count;
+    make_slots(r, target);
     while (r->wanted < target && at_ns < e->regular_ns) /* the end starts nothing */
         want(r, r->wanted++, at_ns);
     while (r->wanted > target)
@@ -212,10 +227,8 @@ static struct tt_exec *create(const struct tt_scenario *sc, const struct tt_port
                               const struct tt_exec_host *host, void *arg, uint64_t start_ns)
 {
     struct ramping *r = tt_xcalloc(1, sizeof *r);
-    tt__exec_init(&r->base, sc, slice, host, arg, start_ns, sc->duration_ns,
-                  max_slots(sc, &slice->vus));
-    r->cut_at = tt_xmalloc(((size_t)r->base.n_slots + 1) * sizeof *r->cut_at);
-    memset(r->cut_at, 0xFF, ((size_t)r->base.n_slots + 1) * sizeof *r->cut_at);
+    tt__exec_init(&r->base, sc, slice, host, arg, start_ns, sc->duration_ns, 0);
+    r->most = max_slots(sc, &slice->vus);
     r->count = r->from = sc->start_vus;
     r->stage_end_ns = start_ns + sc->stages[0].duration_ns;
     return &r->base;
@@ -233,7 +246,7 @@ static struct tt_exec_progress progress(const struct tt_exec *e, uint64_t now_ns
 {
     return (struct tt_exec_progress){
         now_ns >= e->regular_ns || finished(e) ? 1 : tt__exec_time_fraction(e, now_ns), e->n_active,
-        e->n_slots, e->done, 0};
+        ((const struct ramping *)(const void *)e)->most, e->done, 0};
 }
 
 static void describe(const struct tt_scenario *sc, char *buf, size_t size)
