@@ -59,7 +59,7 @@ static void record(struct tt_vu *vu, const struct tt_tags *base, const char *nam
     struct tt_worker *w = vu->w;
     uint64_t now = tt_now_ns();
     const struct tt_tag tag = {"check", name};
-    if (!w->shard)
+    if (!w->shard || vu->warming)
         return;
     const char *group = tt_tags_get(base, "group");
     tt_shard_check(w->shard, group ? group : "", name, ok, now);
@@ -160,7 +160,8 @@ static int l_group(lua_State *L)
     if (w->shard) {
         const struct tt_tag tag = {"group", f->group};
         f->tags = tt_tags_with(w->tags, f->tags, &tag, 1);
-        tt_shard_group(w->shard, f->group, g->start_ns);
+        if (!f->vu->warming)
+            tt_shard_group(w->shard, f->group, g->start_ns);
     }
     lua_pushvalue(L, 2);
     lua_callk(L, 0, LUA_MULTRET, 0, group_done);

@@ -72,7 +72,9 @@ static void put_scenario(struct tt_buf *b, const struct tt_run_scenario *s, bool
     tt_buf_printf(b, " %3d%% %-8s %lld/%lld VUs", (int)(p->fraction * 100), state_mark(s),
                   (long long)p->vus_active, (long long)p->vus_max);
     if (s->state == TT_SCENARIO_WAITING)
-        tt_buf_printf(b, "  starts in %s", seconds_text(t, sizeof t, s->waiting_ns));
+        tt_buf_printf(b, "  starts %s %s", s->sc->after && !s->waiting_ns ? "after" : "in",
+                      s->sc->after && !s->waiting_ns ? s->sc->after
+                                                     : seconds_text(t, sizeof t, s->waiting_ns));
     else
         tt_buf_printf(b, "  %s", seconds_text(t, sizeof t, s->elapsed_ns));
     if (p->total)
@@ -223,7 +225,7 @@ static void on_tick(void *arg, const struct tt_run_progress *p)
 static void on_start(void *arg, const struct tt_plan *plan)
 {
     struct tt_live *v = arg;
-    char text[256], t[64];
+    char text[512], t[64];
     const char *bold = v->color ? "\x1b[1m" : "", *off = v->color ? "\x1b[0m" : "";
     struct tt_stripe whole;
     tt_stripe_init(&whole, &plan->segment, plan->sequence, plan->n_sequence, NULL);
@@ -236,13 +238,7 @@ static void on_start(void *arg, const struct tt_plan *plan)
         const struct tt_scenario *sc = &plan->scenarios[i];
         const struct tt_exec_class *cls = tt_exec_find(sc->executor);
         cls->describe(sc, text, sizeof text);
-        fprintf(stderr, "  * %s: %s", sc->name, text);
-        if (strcmp(sc->exec, "default") != 0)
-            fprintf(stderr, " (exec: %s)", sc->exec);
-        if (sc->start_time_ns)
-            fprintf(stderr, " (starts after %s)",
-                    tt_format_duration(t, sizeof t, sc->start_time_ns));
-        fputc('\n', stderr);
+        fprintf(stderr, "  * %s: %s\n", sc->name, text);
     }
     fputc('\n', stderr);
     if (v->terminal)

@@ -144,9 +144,21 @@ void tt__exec_facts(const struct tt_scenario *sc, const char *first, char *buf, 
     n += (size_t)snprintf(buf + n, size - n, " (%s", first);
     if (strcmp(sc->exec, "default") != 0)
         n += (size_t)snprintf(buf + n, size - n, "%sexec: %.40s", *first ? ", " : "", sc->exec);
-    if (sc->start_time_ns)
-        n += (size_t)snprintf(buf + n, size - n, "%sstart_time: %s", buf[n - 1] == '(' ? "" : ", ",
-                              tt_format_duration(d, sizeof d, sc->start_time_ns));
-    snprintf(buf + n, size - n, "%sgraceful_stop: %s)", buf[n - 1] == '(' ? "" : ", ",
-             tt_format_duration(d, sizeof d, sc->graceful_stop_ns));
+    const struct {
+        const char *name;
+        uint64_t ns;
+    } times[] = {
+        {"start_time", sc->start_time_ns}, {"warmup", sc->warmup_ns}, {"pacing", sc->pacing_ns}};
+    if (sc->after)
+        n += (size_t)snprintf(buf + n, size - n, "%safter: %.40s", buf[n - 1] == '(' ? "" : ", ",
+                              sc->after);
+    for (size_t i = 0; i < sizeof times / sizeof *times; i++)
+        if (times[i].ns)
+            n += (size_t)snprintf(buf + n, size - n, "%s%s: %s", buf[n - 1] == '(' ? "" : ", ",
+                                  times[i].name, tt_format_duration(d, sizeof d, times[i].ns));
+    if (strcmp(sc->executor, "externally-controlled") != 0)
+        n += (size_t)snprintf(buf + n, size - n, "%sgraceful_stop: %s",
+                              buf[n - 1] == '(' ? "" : ", ",
+                              tt_format_duration(d, sizeof d, sc->graceful_stop_ns));
+    snprintf(buf + n, size - n, ")");
 }

@@ -91,7 +91,7 @@ struct tt_exec_class {
     /* --- executors that can be changed while they run; NULL in others. False with err: why not.
      * The next step is due at once. */
     bool (*scale)(struct tt_exec *e, const struct tt_scale *s, uint64_t now_ns, struct tt_err *err);
-    /* One line for people: "Up to 20 looping VUs for 6m0s over 4 stages". buf >= 256. */
+    /* One line for people: "Up to 20 looping VUs for 6m0s over 4 stages". buf >= 512. */
     void (*describe)(const struct tt_scenario *sc, char *buf, size_t size);
 };
 

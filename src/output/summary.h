@@ -11,7 +11,8 @@ struct tt_threshold_result {
 };
 
 struct tt_summary_info {
-    uint64_t duration_ns;                      /* of the run, setup and teardown included */
+    uint64_t measured_ns; /* without warm-up: what rates per second refer to; 0: duration_ns */
+    uint64_t duration_ns; /* of the run, setup and teardown included */
     const struct tt_threshold_result *results; /* by index of plan->thresholds */
     const cJSON *setup_data;                   /* or NULL */
     bool stdout_tty, stderr_tty, no_color;

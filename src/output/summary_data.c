@@ -100,7 +100,7 @@ static void add_metric(cJSON *metrics, const char *name, const struct tt_metric 
     cJSON *o = cJSON_AddObjectToObject(metrics, name);
     cJSON_AddStringToObject(o, "type", tt_metric_type_name(m->type));
     cJSON_AddStringToObject(o, "contains", tt_metric_contains_name(m->contains));
-    add_values(o, plan, t, sink, info->duration_ns);
+    add_values(o, plan, t, sink, info->measured_ns ? info->measured_ns : info->duration_ns);
     add_thresholds(o, plan, r, sink, info);
 }
 

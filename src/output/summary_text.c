@@ -209,9 +209,13 @@ static const char *section_of(const char *name)
     static const struct {
         const char *prefix, *section;
     } table[] = {
-        {"http_req", "HTTP"},           {"vus", "EXECUTION"},
-        {"iteration", "EXECUTION"},     {"dropped_iterations", "EXECUTION"}, {"pacing_overruns", "EXECUTION"},
-        {"script_errors", "EXECUTION"}, {"data_", "NETWORK"},
+        {"http_req", "HTTP"},
+        {"vus", "EXECUTION"},
+        {"iteration", "EXECUTION"},
+        {"dropped_iterations", "EXECUTION"},
+        {"pacing_overruns", "EXECUTION"},
+        {"script_errors", "EXECUTION"},
+        {"data_", "NETWORK"},
         {"ws_", "WEBSOCKET"},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)

@@ -16,6 +16,7 @@ void tt__summary_build(struct tt_run *r)
 {
     const struct tt_summary_info info = {
         .duration_ns = r->end_ns - r->start_ns,
+        .measured_ns = tt__measured_ns(r, r->end_ns),
         .results = r->verdicts,
         .setup_data = r->setup_json,
         .stdout_tty = isatty(STDOUT_FILENO),

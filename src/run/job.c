@@ -146,7 +146,7 @@ static uint64_t pad_until(struct tt__slot *s, uint64_t now_ns)
     if (sc->pacing_ns) {
         s->next_ns = (s->next_ns ? s->next_ns : s->vu->started_ns) + sc->pacing_ns;
         if (s->next_ns < now_ns) {
-            tt_shard_add(job->lane->w->shard, TT_M_pacing_overruns, 1, job->tags, now_ns);
+            tt_vu_sample(s->vu, TT_M_pacing_overruns, 1, job->tags, now_ns);
             s->next_ns = now_ns;
         }
         until = s->next_ns > until ? s->next_ns : until;
@@ -180,12 +180,22 @@ static void iteration_ended(struct tt_vu *vu, enum tt_outcome how, lua_State *co
         slot_done(s, true);
 }
 
+/* Iterations that begin within the warm-up are run and tagged, but not counted. */
+static void warm_up(struct tt__job *job, struct tt_vu *vu)
+{
+    if (!job->sc->warmup_ns)
+        return;
+    vu->warming = tt__jobs_now(job->lane) < job->start_ns + job->sc->warmup_ns;
+    vu->tags = vu->warming ? job->warm_tags : job->tags;
+}
+
 static void host_iterate(void *host, uint32_t index, uint64_t number, uint64_t intended_ns)
 {
     struct tt__job *job = host;
     struct tt__slot *s = slot_at(job, index);
     const struct tt_buf *setup = &job->lane->run->setup;
     job->lane->active += job->cls->handed != NULL;
+    warm_up(job, s->vu);
     tt_vu_iterate(s->vu, number, intended_ns + job->lane->paused_ns, setup->data, setup->len,
                   iteration_ended, s);
 }
@@ -206,6 +216,8 @@ static void host_interrupt(void *host, uint32_t index)
 static void host_drop(void *host, uint64_t n)
 {
     struct tt__job *job = host;
+    if (tt__jobs_now(job->lane) < job->start_ns + job->sc->warmup_ns)
+        return;
     tt_shard_add(job->lane->w->shard, TT_M_dropped_iterations, (double)n, job->tags,
                  tt_loop_now(job->lane->loop));
 }
@@ -387,6 +399,8 @@ void tt__jobs_start(struct tt__lane *lane, uint64_t zero_ns)
         job->cls = tt_exec_find(job->sc->executor);
         job->share = &lane->run->shares[i];
         job->tags = scenario_tags(lane, job->sc);
+        const struct tt_tag warm = {"warmup", "true"};
+        job->warm_tags = tt_tags_with(lane->w->tags, job->tags, &warm, 1);
         tt_timer_init(&job->timer, due);
         tt_timer_init(&job->grow, grow_some);
     }

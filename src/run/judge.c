@@ -3,10 +3,22 @@
 #include "base/memory.h"
 #include "run/run_int.h"
 
+uint64_t tt__measured_ns(const struct tt_run *r, uint64_t now_ns)
+{
+    const struct tt_plan *p = r->plan;
+    uint64_t warm = TT_NEVER, all = now_ns - r->start_ns;
+    for (size_t i = 0; i < p->n_scenarios; i++) {
+        const struct tt_scenario *sc = &p->scenarios[i];
+        uint64_t until = sc->warmup_ns ? sc->start_time_ns + sc->warmup_ns : 0;
+        warm = !sc->after && until < warm ? until : warm;
+    }
+    return warm < all ? all - warm : all;
+}
+
 void tt__judge(struct tt_run *r, bool final)
 {
     const struct tt_plan *p = r->plan;
-    uint64_t elapsed = (final ? r->end_ns : tt_loop_now(r->loop)) - r->start_ns;
+    uint64_t elapsed = tt__measured_ns(r, final ? r->end_ns : tt_loop_now(r->loop));
     r->thresholds_failed = false;
     for (size_t i = 0; i < p->n_thresholds; i++) {
         const struct tt_threshold_set *set = &p->thresholds[i];

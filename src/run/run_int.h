@@ -45,7 +45,7 @@ struct tt__job {
     struct tt_exec *exec;
     struct tt__share *share;
     struct tt_portion slice;
-    const struct tt_tags *tags;
+    const struct tt_tags *tags, *warm_tags;
     struct tt_timer timer; /* the executor's next step */
     struct tt_timer grow;  /* makes the VUs asked for, some at a time */
     uint32_t to_grow;
@@ -227,6 +227,8 @@ struct tt_vu *tt__lane_add_vu(struct tt__lane *lane, uint64_t id, struct tt_err 
 void tt__jobs_stop(struct tt__lane *lane);
 void tt__jobs_free(struct tt__lane *lane);
 /* judge.c */
+/* The time over which samples were counted: the run's, less a warm-up that all scenarios share. */
+uint64_t tt__measured_ns(const struct tt_run *r, uint64_t now_ns);
 void tt__judge(struct tt_run *r, bool final);  /* fills verdicts */
 void tt__judge_report(const struct tt_run *r); /* logs which metrics failed */
 bool tt__judge_abort(const struct tt_run *r);  /* a failing threshold asks for the end */

@@ -23,7 +23,7 @@ struct tt_vu *tt_vu_running(lua_State *L, const char *what)
 void tt_vu_sample(struct tt_vu *vu, tt_metric_id m, double v, const struct tt_tags *tags,
                   uint64_t at_ns)
 {
-    if (vu->stage != TT_STAGE_SUMMARY && vu->w->shard)
+    if (vu->stage != TT_STAGE_SUMMARY && vu->w->shard && !vu->warming)
         tt_shard_add(vu->w->shard, m, v, tags ? tags : vu->tags, at_ns);
 }
 
@@ -199,6 +199,7 @@ void tt_vu_activate(struct tt_vu *vu, const struct tt_scenario *sc, const struct
     vu->scenario = sc;
     vu->tags = tags ? tags : tt_tags_empty(vu->w->tags);
     vu->iteration_in_scenario = 0;
+    vu->warming = false;
 }
 
 /* --- running

@@ -19,6 +19,7 @@ struct tt_vu {
     const struct tt_scenario *scenario; /* while activated, else NULL */
     const struct tt_tags *tags; /* run, scenario and group "" tags: the base of its fibers' tags */
     enum tt_stage_kind stage;
+    bool warming; /* the iteration began in its scenario's warm-up: its samples count for nothing */
     uint64_t iteration; /* of this VU over all scenarios, from 0 */
     uint64_t iteration_in_scenario, iteration_in_test;
     uint64_t intended_ns, started_ns; /* of the running iteration */
@@ -34,7 +35,8 @@ struct tt_vu *tt_vu_current(lua_State *L);
 /* The same for functions that need a run: raises "<what> is not allowed in init" at the script's
  * line during init. */
 struct tt_vu *tt_vu_running(lua_State *L, const char *what);
-/* Adds a sample with the current fiber's tags plus extra ones. No-op for metrics in handle_summary.
+/* Adds a sample with the current fiber's tags plus extra ones. No-op in handle_summary and during
+ * warm-up.
  */
 void tt_vu_sample(struct tt_vu *vu, tt_metric_id m, double v, const struct tt_tags *tags,
                   uint64_t at_ns);
