@@ -1,61 +1,55 @@
 /* SPDX-License-Identifier: MIT */
-/* The control API of a running test: k6 v1's REST resources over a unix socket (always) and TCP
- * (when asked for), answered from what the coordinator publishes; commands travel to the
- * coordinator as letters. Runs on serve's thread, never on a worker's. */
+/* The control API of a running test: the REST resources that k6 v1 had, over a unix socket and,
+ * when asked for, TCP. They are answered from what the coordinator publishes; commands travel to
+ * the coordinator. Runs on threads of its own, never on a worker's. */
 #pragma once
 #include "base/err.h"
 #include <cjson/cJSON.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
-enum tt_command_kind {
-    TT_COMMAND_PAUSE,
-    TT_COMMAND_RESUME,
-    TT_COMMAND_SCALE, /* vus, max_vus and rate, those that are not negative */
-    TT_COMMAND_STOP,  /* like a signal: running iterations are cut; exit code 103 */
-    TT_COMMAND_ABORT, /* as stop, with reason, exit code 108 */
-    TT_COMMAND_SETUP, /* (again) runs setup(), teardown(): answered with its data */
-    TT_COMMAND_SET_SETUP,
-    TT_COMMAND_TEARDOWN
+enum tt_intervention_kind {
+    TT_INTERVENE_PAUSE,
+    TT_INTERVENE_RESUME,
+    TT_INTERVENE_SCALE, /* vus, max_vus and rate, those that are not negative */
+    TT_INTERVENE_STOP,  /* like a signal: running iterations are cut; exit code 103 */
+    TT_INTERVENE_ABORT  /* as stop, with a reason, exit code 108 */
 };
 
-/* One intervention. Made by the control server, submitted from its thread; the coordinator carries
- * it out on its own thread, fills ok, err or data, and calls done there once; done hands it back to
- * the server's thread. */
-struct tt_command {
-    enum tt_command_kind kind;
+/* One intervention. Made by the control API and submitted from its thread; the coordinator carries
+ * it out on its own thread, sets ok or err, and calls done once, which takes the command back. */
+struct tt_intervention {
+    enum tt_intervention_kind kind;
     int64_t vus, max_vus; /* SCALE: -1 unchanged */
     double rate;          /* SCALE: -1 unchanged; iterations per time_unit of the scenario */
     const char *scenario; /* SCALE: NULL: the one scenario that can be scaled */
-    const char *reason;   /* ABORT */
-    cJSON *data;          /* SET_SETUP in; SETUP out; owned by the command */
-    const char *client;   /* "unix" or "tcp", for the timeline */
+    const char *reason;   /* ABORT; may be NULL */
+    const char *client;   /* "unix", or the peer's address */
     bool ok;
     struct tt_err err; /* why not, in words for the user */
-    void (*done)(struct tt_command *c);
+    void (*done)(struct tt_intervention *c);
 };
 
 struct tt_control_config {
-    const char *id;          /* of the run; file name of the socket */
-    const char *script;      /* path, for `ttload ps` */
     const char *socket_path; /* NULL: no unix socket */
-    const char *address;     /* host:port for TCP, NULL: none */
-    const char *token;       /* needed with an address that is not loopback */
-    /* Takes the command; any thread. False: the run is over. */
-    bool (*submit)(void *arg, struct tt_command *c);
+    const char *address;     /* HOST:PORT for TCP, numeric; NULL: none */
+    const char *token;       /* asked of TCP clients; needed when the address is not loopback */
+    /* Takes the command, from any thread. False: the run is over. */
+    bool (*submit)(void *arg, struct tt_intervention *c);
     void *arg;
 };
 
 struct tt_control;
-/* NULL with err: TT_EXIT_API for the TCP address; a unix socket that cannot be made is the
- * caller's to warn of. Strings are copied. Any thread. */
+/* NULL with err, exit code TT_EXIT_API_BIND. The strings are copied. */
 struct tt_control *tt_control_start(const struct tt_control_config *c, struct tt_err *err);
-/* The newest figures, once a second and at the end; takes snapshot: { status = {...}, metrics =
- * [...], groups = {...}, timeline = [...] }. Any thread. */
+/* The newest figures; takes snapshot: { status = {...}, metrics = [...], groups = [...], setup =
+ * ..., timeline = [...] }. Event streams get status and metrics. Any thread. */
 void tt_control_publish(struct tt_control *c, cJSON *snapshot);
-/* Ends the event streams, answers what is open, removes the socket. */
+/* Ends the event streams, closes everything, removes the socket. Commands that have not been done
+ * yet are freed when they are. NULL is fine. */
 void tt_control_stop(struct tt_control *c);
 
-/* "$XDG_RUNTIME_DIR/ttload/<id>.sock", else /tmp/ttload-<uid>/<id>.sock; makes the folder (0700).
- * False with err when it cannot. */
-bool tt_control_socket_path(const char *id, char *out, size_t size, struct tt_err *err);
+/* The folder of the sockets: $XDG_RUNTIME_DIR/ttload, else /tmp/ttload-<uid>; made (0700) when make
+ * is set. False with err when it is not ours alone or cannot be made. */
+bool tt_control_folder(char *out, size_t size, bool make, struct tt_err *err);

@@ -15,6 +15,7 @@ struct tt_summary_info {
     uint64_t duration_ns; /* of the run, setup and teardown included */
     const struct tt_threshold_result *results; /* by index of plan->thresholds */
     const cJSON *setup_data;                   /* or NULL */
+    const cJSON *timeline;                     /* interventions from outside, or NULL */
     bool stdout_tty, stderr_tty, no_color;
 };
 

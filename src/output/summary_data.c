@@ -230,6 +230,10 @@ cJSON *tt_summary_data(const struct tt_plan *plan, const struct tt_registry *r,
     cJSON_AddBoolToObject(state, "is_stdout_tty", info->stdout_tty);
     cJSON_AddBoolToObject(state, "is_stderr_tty", info->stderr_tty);
     cJSON_AddNumberToObject(state, "test_run_duration_ms", tt_ns_to_ms(info->duration_ns));
+    if (info->measured_ns && info->measured_ns != info->duration_ns)
+        cJSON_AddNumberToObject(state, "measured_duration_ms", tt_ns_to_ms(info->measured_ns));
+    if (info->timeline)
+        cJSON_AddItemToObject(data, "timeline", cJSON_Duplicate(info->timeline, true));
     if (info->setup_data && !cJSON_IsNull(info->setup_data))
         cJSON_AddItemToObject(data, "setup_data", cJSON_Duplicate(info->setup_data, true));
     return data;

@@ -361,6 +361,20 @@ static void metric_lines(struct text *x, const cJSON **metrics, size_t n_metrics
     tt_free(lines);
 }
 
+/* What was changed from outside while the test ran: figures around it mean something else. */
+static void interventions(struct text *x)
+{
+    const cJSON *at, *timeline = cJSON_GetObjectItemCaseSensitive(x->data, "timeline");
+    if (!cJSON_GetArraySize(timeline))
+        return;
+    tt_buf_puts(&x->b, "    ");
+    paint(x, "1", "INTERVENTIONS");
+    tt_buf_puts(&x->b, "\n");
+    cJSON_ArrayForEach(at, timeline) tt_buf_printf(
+        &x->b, "    %8.1fs  %s (%s)\n", number(at, "at_s"), field(at, "what"), field(at, "by"));
+    tt_buf_putc(&x->b, '\n');
+}
+
 char *tt_summary_text(const cJSON *data, bool color, enum tt_summary_mode mode)
 {
     struct text x = {.data = data, .color = color, .full = mode == TT_SUMMARY_FULL};
@@ -368,7 +382,8 @@ char *tt_summary_text(const cJSON *data, bool color, enum tt_summary_mode mode)
     const cJSON *state = cJSON_GetObjectItemCaseSensitive(data, "state");
     tt_buf_init(&x.b, SIZE_MAX);
     x.unit = field(options, "summary_time_unit");
-    x.seconds = number(state, "test_run_duration_ms") / 1000;
+    bool warmed = cJSON_GetObjectItemCaseSensitive(state, "measured_duration_ms") != NULL;
+    x.seconds = number(state, warmed ? "measured_duration_ms" : "test_run_duration_ms") / 1000;
     const cJSON **metrics = sorted_metrics(&x);
     size_t n = 0;
     while (metrics[n])
@@ -384,6 +399,7 @@ char *tt_summary_text(const cJSON *data, bool color, enum tt_summary_mode mode)
     if (cJSON_GetObjectItemCaseSensitive(data, "root_group"))
         checks(&x);
     metric_lines(&x, metrics, n);
+    interventions(&x);
     tt_free(metrics);
     return tt_buf_take(&x.b);
 }

@@ -10,107 +10,31 @@
 
 enum { TICK_NS = 1000000000, THRESHOLD_TICKS = 2, TAG_SETS_MAX = 64 };
 
-static void enter_phase(struct tt_run *r, enum tt__phase phase);
-
-static void post_all(struct tt_run *r, struct tt__order o)
+void tt__post_all(struct tt_run *r, struct tt__order o)
 {
     for (unsigned i = 0; i < r->n_lanes; i++)
         tt__order_post(&r->lanes[i], o);
 }
 
 /* The run ends badly: the first reason wins. What was measured, teardown and summary still come. */
-static void end_badly(struct tt_run *r, int exit_code)
+void tt__end_badly(struct tt_run *r, int exit_code)
 {
     if (!r->exit_code)
         r->exit_code = exit_code;
 }
 
 /* Cuts the scenarios now. */
-static void stop_scenarios(struct tt_run *r)
+void tt__stop_scenarios(struct tt_run *r)
 {
     if (r->stop_asked)
         return;
     r->stop_asked = true;
-    if (r->phase == PHASE_RUN)
-        post_all(r, (struct tt__order){.kind = ORDER_STOP});
+    if (r->phase == PHASE_PAUSED)
+        tt__enter_phase(r, PHASE_TEARDOWN);
+    else if (r->phase == PHASE_RUN)
+        tt__post_all(r, (struct tt__order){.kind = ORDER_STOP});
     else if (r->phase == PHASE_SETUP)
         tt__order_post(&r->lanes[0], (struct tt__order){.kind = ORDER_CUT_CALL});
-}
-
-/* --- progress
- * ------------------------------------------------------------------------------------------ */
-
-static const char *phase_name(const struct tt_run *r)
-{
-    static const char *const names[] = {"init", "setup", "running", "teardown", "summary", "end"};
-    return names[r->phase];
-}
-
-static void sum_scenario(struct tt_run *r, size_t i, uint64_t now)
-{
-    struct tt_run_scenario *s = &r->shown[i];
-    memset(&s->progress, 0, sizeof s->progress);
-    s->sc = &r->plan->scenarios[i];
-    const struct tt__part *part = &r->parts[i];
-    uint64_t start = part->begun ? part->start_ns : TT_NEVER;
-    unsigned finished = 0, n = 0;
-    bool cut = false;
-    double fraction = 0;
-    for (unsigned k = 0; k < r->n_lanes; k++) {
-        const struct tt__report *rep = r->lanes[k].last;
-        if (!rep || rep->n_scenarios <= i)
-            continue;
-        const struct tt_exec_progress *p = &rep->progress[i];
-        n++;
-        fraction += p->fraction;
-        s->progress.vus_active += p->vus_active;
-        s->progress.vus_max += p->vus_max;
-        s->progress.done += p->done;
-        s->progress.total += p->total;
-        finished += rep->finished[i];
-        cut |= rep->cut[i];
-    }
-    s->progress.fraction = n ? fraction / n : 0;
-    if (s->progress.total) { /* iterations or time, whatever is nearer to the end */
-        double done = (double)s->progress.done / (double)s->progress.total;
-        s->progress.fraction = done > s->progress.fraction ? done : s->progress.fraction;
-    }
-    s->elapsed_ns = now > start ? now - start : 0;
-    s->waiting_ns = part->begun && now < start ? start - now : 0;
-    if (now < start)
-        s->state = TT_SCENARIO_WAITING;
-    else if (finished == r->n_lanes)
-        s->state = cut ? TT_SCENARIO_CUT : TT_SCENARIO_DONE;
-    else
-        s->state = s->progress.fraction >= 1 ? TT_SCENARIO_STOPPING : TT_SCENARIO_RUNNING;
-}
-
-static void show(struct tt_run *r)
-{
-    uint64_t now = tt_loop_now(r->loop);
-    if (!r->view || !r->view->tick)
-        return;
-    struct tt_run_progress p = {
-        .phase = phase_name(r),
-        .elapsed_ns = now - r->start_ns,
-        .scenarios = r->shown,
-        .n_scenarios = r->plan->n_scenarios,
-        .totals = r->totals,
-        .registry = r->registry,
-        .plan = r->plan,
-    };
-    for (size_t i = 0; i < r->plan->n_scenarios; i++)
-        sum_scenario(r, i, now);
-    for (unsigned k = 0; k < r->n_lanes; k++) {
-        const struct tt__report *rep = r->lanes[k].last;
-        if (!rep)
-            continue;
-        p.vus_active += rep->vus_active;
-        p.vus_max += rep->vus_max;
-        p.iterations_complete += rep->complete;
-        p.iterations_interrupted += rep->interrupted;
-    }
-    r->view->tick(r->view->arg, &p);
 }
 
 /* --- ticks
@@ -170,7 +94,8 @@ static void tick_complete(struct tt_run *r)
 {
     if (r->phase == PHASE_RUN || r->phase == PHASE_SETUP || r->phase == PHASE_TEARDOWN)
         add_own_samples(r);
-    show(r);
+    tt__show(r);
+    tt__control_publish(r);
     if (r->phase == PHASE_SUMMARY && r->last_tick_wanted) {
         r->last_tick_wanted = false;
         ask_tick(r);
@@ -182,7 +107,7 @@ static void tick_complete(struct tt_run *r)
         tt__judge(r, false);
         if (tt__judge_abort(r) && !r->stop_asked) {
             tt_log(TT_LOG_ERROR, "a threshold with abort_on_fail failed: the test is stopped");
-            stop_scenarios(r);
+            tt__stop_scenarios(r);
         }
     }
 }
@@ -227,15 +152,15 @@ static void call_failed(struct tt_run *r, struct tt__report *rep, const char *fn
 {
     char text[48];
     if (r->call_timed_out) {
-        end_badly(r, timeout_code);
+        tt__end_badly(r, timeout_code);
         tt_err_set(&r->err, timeout_code, "%s took longer than %s (option %s_timeout)", fn,
                    tt_format_duration(text, sizeof text, timeout_ns), fn);
     } else if (rep->outcome == TT_FAILED) { /* already logged with its traceback */
-        end_badly(r, TT_EXIT_SCRIPT);
+        tt__end_badly(r, TT_EXIT_SCRIPT);
     } else if (rep->outcome == TT_ABORTED) {
-        end_badly(r, TT_EXIT_ABORT);
+        tt__end_badly(r, TT_EXIT_ABORT);
     } else if (rep->failed) {
-        end_badly(r, TT_EXIT_SCRIPT);
+        tt__end_badly(r, TT_EXIT_SCRIPT);
         tt_err_set(&r->err, TT_EXIT_SCRIPT,
                    "%s returned something that cannot be copied to the virtual "
                    "users: %s (plain data only)",
@@ -255,19 +180,19 @@ static void got_call(struct tt_run *r, struct tt__report *rep)
         } else {
             call_failed(r, rep, "setup", r->plan->opt.setup_timeout, TT_EXIT_SETUP_TIMEOUT);
         }
-        enter_phase(r, good && !r->stop_asked ? PHASE_RUN : PHASE_TEARDOWN);
+        tt__enter_phase(r, good && !r->stop_asked ? PHASE_RUN : PHASE_TEARDOWN);
     } else if (r->phase == PHASE_TEARDOWN) {
         if (!good)
             call_failed(r, rep, "teardown", r->plan->opt.teardown_timeout,
                         TT_EXIT_TEARDOWN_TIMEOUT);
-        enter_phase(r, PHASE_SUMMARY);
+        tt__enter_phase(r, PHASE_LINGER);
     } else {
         if (rep->failed)
             tt_log(TT_LOG_ERROR, "handle_summary: %s", rep->err.text);
         else if (r->call_timed_out)
             tt_log(TT_LOG_ERROR, "handle_summary took too long (option handle_summary_timeout)");
         tt__summary_write(r, good ? &rep->result : NULL);
-        enter_phase(r, PHASE_QUIT);
+        tt__enter_phase(r, PHASE_QUIT);
     }
 }
 
@@ -278,9 +203,10 @@ static void got_call(struct tt_run *r, struct tt__report *rep)
 static void begin_scenario(struct tt_run *r, size_t i, uint64_t zero_ns)
 {
     r->parts[i].begun = true;
+    r->parts[i].paused_before_ns = r->paused_ns;
     r->parts[i].start_ns = zero_ns + r->plan->scenarios[i].start_time_ns;
     if (r->plan->scenarios[i].after)
-        post_all(r, (struct tt__order){.kind = ORDER_BEGIN, .zero_ns = zero_ns, .scenario = i});
+        tt__post_all(r, (struct tt__order){.kind = ORDER_BEGIN, .zero_ns = zero_ns, .scenario = i});
 }
 
 static void begin_run(struct tt_run *r)
@@ -291,7 +217,7 @@ static void begin_run(struct tt_run *r)
             begin_scenario(r, i, r->zero_ns);
     if (!r->has_setup || r->plan->opt.no_setup)
         r->teardown_due = true;
-    post_all(r, (struct tt__order){.kind = ORDER_GO, .zero_ns = r->zero_ns});
+    tt__post_all(r, (struct tt__order){.kind = ORDER_GO, .zero_ns = r->zero_ns});
     ask_tick(r);
 }
 
@@ -308,24 +234,29 @@ static void write_summary(struct tt_run *r)
     }
     if (!disabled)
         tt__summary_write(r, NULL);
-    enter_phase(r, PHASE_QUIT);
+    tt__enter_phase(r, PHASE_QUIT);
 }
 
-static void enter_phase(struct tt_run *r, enum tt__phase phase)
+void tt__enter_phase(struct tt_run *r, enum tt__phase phase)
 {
     r->phase = phase;
     switch (phase) {
     case PHASE_INIT:
         break;
+    case PHASE_PAUSED: /* resume leads on */
+        r->start_ns = tt_loop_now(r->loop);
+        tt_timer_start(r->loop, &r->tick, r->start_ns + TICK_NS);
+        ask_tick(r);
+        break;
     case PHASE_SETUP:
         r->start_ns = tt_loop_now(r->loop);
         tt_timer_start(r->loop, &r->tick, r->start_ns + TICK_NS);
         if (r->stop_asked)
-            enter_phase(r, PHASE_TEARDOWN);
+            tt__enter_phase(r, PHASE_TEARDOWN);
         else if (r->has_setup && !r->plan->opt.no_setup)
             call(r, TT_STAGE_SETUP, "setup", NULL, r->plan->opt.setup_timeout);
         else
-            enter_phase(r, PHASE_RUN);
+            tt__enter_phase(r, PHASE_RUN);
         break;
     case PHASE_RUN:
         begin_run(r);
@@ -334,10 +265,16 @@ static void enter_phase(struct tt_run *r, enum tt__phase phase)
         if (r->teardown_due && r->has_teardown && !r->plan->opt.no_teardown)
             call(r, TT_STAGE_TEARDOWN, "teardown", NULL, r->plan->opt.teardown_timeout);
         else
-            enter_phase(r, PHASE_SUMMARY);
+            tt__enter_phase(r, PHASE_LINGER);
+        break;
+    case PHASE_LINGER:
+        r->end_ns = tt_loop_now(r->loop);
+        if (!r->plan->opt.linger || r->exit_code)
+            tt__enter_phase(r, PHASE_SUMMARY);
+        else
+            tt_log(TT_LOG_INFO, "the test is over; waiting (linger) until Ctrl-C or ttload stop");
         break;
     case PHASE_SUMMARY:
-        r->end_ns = tt_loop_now(r->loop);
         tt_timer_stop(r->loop, &r->tick);
         if (r->ticks_due)
             r->last_tick_wanted =
@@ -347,7 +284,7 @@ static void enter_phase(struct tt_run *r, enum tt__phase phase)
         break;
     case PHASE_QUIT:
         tt_timer_stop(r->loop, &r->tick);
-        post_all(r, (struct tt__order){.kind = ORDER_QUIT});
+        tt__post_all(r, (struct tt__order){.kind = ORDER_QUIT});
         break;
     }
 }
@@ -360,12 +297,13 @@ static void got_ready(struct tt_run *r, struct tt__report *rep)
 {
     if (rep->failed && !r->exit_code) {
         r->err = rep->err;
-        end_badly(r, rep->err.exit_code ? rep->err.exit_code : TT_EXIT_SCRIPT);
+        tt__end_badly(r, rep->err.exit_code ? rep->err.exit_code : TT_EXIT_SCRIPT);
         tt_err_wrap(&r->err, "init of a virtual user");
     }
     if (++r->ready < r->n_lanes)
         return;
-    enter_phase(r, r->exit_code ? PHASE_QUIT : PHASE_SETUP);
+    bool wait = r->plan->opt.paused && !r->stop_asked;
+    tt__enter_phase(r, r->exit_code ? PHASE_QUIT : wait ? PHASE_PAUSED : PHASE_SETUP);
 }
 
 /* One worker has nothing left to do for the scenario. When all have, those that waited for it
@@ -380,7 +318,7 @@ static void got_finished(struct tt_run *r, size_t scenario)
     for (size_t i = 0; i < r->plan->n_scenarios; i++)
         running |= r->parts[i].begun ? r->parts[i].lanes_finished < r->n_lanes : !r->stop_asked;
     if (!running)
-        enter_phase(r, PHASE_TEARDOWN);
+        tt__enter_phase(r, PHASE_TEARDOWN);
 }
 
 static void got_gone(struct tt_run *r, struct tt__lane *lane)
@@ -410,13 +348,14 @@ static void receive(struct tt_letter *l)
         if (!r->stop_asked)
             tt_log(TT_LOG_ERROR, "the test was aborted by the script%s%s",
                    rep->result.len ? ": " : "", rep->result.len ? rep->result.data : "");
-        end_badly(r, TT_EXIT_ABORT);
-        stop_scenarios(r);
+        tt__end_badly(r, TT_EXIT_ABORT);
+        tt__stop_scenarios(r);
         break;
     case REPORT_FINISHED:
         got_finished(r, rep->scenario);
         break;
     case REPORT_SCALED:
+        tt__control_scaled(r, rep);
         break;
     case REPORT_GONE:
         got_gone(r, rep->lane);
@@ -445,10 +384,14 @@ static void on_signal(uv_signal_t *s, int number)
         (void)ignored;
         _exit(TT_EXIT_SIGNAL);
     }
+    if (r->phase == PHASE_LINGER) {
+        tt__enter_phase(r, PHASE_SUMMARY);
+        return;
+    }
     tt_log(TT_LOG_WARN, "%s: stopping; a second one exits at once",
            number == SIGINT ? "interrupted" : "terminated");
-    end_badly(r, TT_EXIT_SIGNAL);
-    stop_scenarios(r);
+    tt__end_badly(r, TT_EXIT_SIGNAL);
+    tt__stop_scenarios(r);
 }
 
 static void signal_start(struct tt_run *r, uv_signal_t *s, int number)
@@ -531,6 +474,7 @@ static void close_run(struct tt_run *r)
     tt_loop_drain(r->loop);
     tt_loop_free(r->loop);
     r->loop = NULL;
+    cJSON_Delete(r->timeline);
     if (r->spare)
         tt_batch_free(r->spare);
     tt_shard_free(r->shard);
@@ -552,6 +496,11 @@ int tt_run_go(struct tt_run *r, const struct tt_run_view *view, struct tt_err *e
     if (!r->loop)
         return err->exit_code;
     open_run(r);
+    if (!tt__control_open(r, err)) {
+        int code = err->exit_code;
+        close_run(r);
+        return code;
+    }
     if (view && view->start)
         view->start(view->arg, r->plan);
     r->n_lanes = r->plan->workers;
@@ -560,12 +509,13 @@ int tt_run_go(struct tt_run *r, const struct tt_run_view *view, struct tt_err *e
     if (started < r->n_lanes) { /* those that run make their VUs, hear of it, and go */
         tt_err_wrap(err, "cannot start worker %u of %u", started, r->n_lanes);
         r->err = *err;
-        end_badly(r, TT_EXIT_OTHER);
+        tt__end_badly(r, TT_EXIT_OTHER);
         r->n_lanes = started;
     }
     if (started)
         tt_loop_run(r->loop);
     free_lanes(r);
+    tt__control_close(r);
     if (r->err.text[0])
         *err = r->err;
     else

@@ -19,6 +19,7 @@ void tt__summary_build(struct tt_run *r)
         .measured_ns = tt__measured_ns(r, r->end_ns),
         .results = r->verdicts,
         .setup_data = r->setup_json,
+        .timeline = r->timeline,
         .stdout_tty = isatty(STDOUT_FILENO),
         .stderr_tty = isatty(STDERR_FILENO),
         .no_color = no_color(r),

@@ -85,12 +85,12 @@ struct tt__order { /* coordinator -> worker */
     struct tt_letter letter;
     struct tt__lane *lane;
     enum tt__order_kind kind;
-    uint64_t zero_ns;           /* GO, BEGIN: the scenarios' zero */
-    size_t scenario;            /* BEGIN, SCALE */
-    struct tt_scale scale;      /* SCALE */
-    struct tt_command *command; /* SCALE: worker 0 answers whether it was possible */
-    struct tt_batch *spare;     /* TICK */
-    enum tt_stage_kind stage;   /* CALL */
+    uint64_t zero_ns;                /* GO, BEGIN: the scenarios' zero */
+    size_t scenario;                 /* BEGIN, SCALE */
+    struct tt_scale scale;           /* SCALE */
+    struct tt_intervention *command; /* SCALE: worker 0 answers whether it was possible */
+    struct tt_batch *spare;          /* TICK */
+    enum tt_stage_kind stage;        /* CALL */
     const char *function;
     cJSON *argument; /* owned */
 };
@@ -115,11 +115,11 @@ struct tt__report { /* worker -> coordinator */
     size_t n_scenarios;
     struct tt_exec_progress *progress; /* TICK: by scenario; owned */
     bool *finished, *cut;
-    enum tt_outcome outcome;    /* CALLED */
-    struct tt_buf result;       /* CALLED: flat copy; ABORT: message */
-    size_t scenario;            /* FINISHED */
-    struct tt_command *command; /* SCALED */
-    bool failed;                /* READY, CALLED, SCALED */
+    enum tt_outcome outcome;         /* CALLED */
+    struct tt_buf result;            /* CALLED: flat copy; ABORT: message */
+    size_t scenario;                 /* FINISHED */
+    struct tt_intervention *command; /* SCALED */
+    bool failed;                     /* READY, CALLED, SCALED */
     struct tt_err err;
 };
 
@@ -152,12 +152,22 @@ struct tt__lane {
 /* --- coordinator's side
  * ------------------------------------------------------------------------------- */
 
-enum tt__phase { PHASE_INIT, PHASE_SETUP, PHASE_RUN, PHASE_TEARDOWN, PHASE_SUMMARY, PHASE_QUIT };
+enum tt__phase {
+    PHASE_INIT,
+    PHASE_PAUSED, /* option paused: nothing has begun */
+    PHASE_SETUP,
+    PHASE_RUN,
+    PHASE_TEARDOWN,
+    PHASE_LINGER, /* option linger: all is over, the control API still answers */
+    PHASE_SUMMARY,
+    PHASE_QUIT
+};
 
 /* A scenario, as the coordinator sees it. */
 struct tt__part {
     bool begun;
     uint64_t start_ns; /* once begun */
+    uint64_t paused_before_ns;
     unsigned lanes_finished;
 };
 
@@ -197,6 +207,14 @@ struct tt_run {
     int exit_code; /* of the first reason that ended the run badly; 0 */
     struct tt_err err;
     struct tt_run_scenario *shown;
+    struct tt_run_progress progress; /* of the last tick */
+    struct tt_control *control;
+    char id[16];
+    bool paused;
+    uint64_t pause_began_ns, paused_ns; /* while the scenarios run */
+    cJSON *timeline;
+    struct tt_intervention *scaling; /* at the workers */
+    unsigned scale_due;
     cJSON *summary;
 };
 
@@ -226,6 +244,18 @@ uint64_t tt__jobs_now(const struct tt__lane *lane); /* the scenarios' clock */
 struct tt_vu *tt__lane_add_vu(struct tt__lane *lane, uint64_t id, struct tt_err *err);
 void tt__jobs_stop(struct tt__lane *lane);
 void tt__jobs_free(struct tt__lane *lane);
+/* coordinator.c */
+void tt__post_all(struct tt_run *r, struct tt__order o);
+void tt__enter_phase(struct tt_run *r, enum tt__phase phase);
+void tt__end_badly(struct tt_run *r, int exit_code);
+void tt__stop_scenarios(struct tt_run *r);
+/* progress.c */
+void tt__show(struct tt_run *r);
+/* control.c */
+bool tt__control_open(struct tt_run *r, struct tt_err *err);
+void tt__control_publish(struct tt_run *r);
+void tt__control_scaled(struct tt_run *r, struct tt__report *rep);
+void tt__control_close(struct tt_run *r);
 /* judge.c */
 /* The time over which samples were counted: the run's, less a warm-up that all scenarios share. */
 uint64_t tt__measured_ns(const struct tt_run *r, uint64_t now_ns);

@@ -121,6 +121,34 @@ void tt_exchange_reply_text(struct tt_exchange *x, int status, const char *type,
     tt_exchange_reply(x, status, text, strlen(text));
 }
 
+bool tt_exchange_stream(struct tt_exchange *x, const char *type)
+{
+    struct tt_buf out;
+    tt_buf_init(&out, SIZE_MAX);
+    tt_buf_printf(&out, "HTTP/1.1 200 OK\r\n");
+    tt_buf_append(&out, x->headers.data, x->headers.len);
+    tt_buf_printf(&out, "content-type: %s\r\nconnection: close\r\n\r\n", type);
+    bool ok = tt_exchange_send(x, out.data, out.len);
+    tt_buf_fini(&out);
+    return ok;
+}
+
+bool tt_exchange_send(struct tt_exchange *x, const void *p, size_t n)
+{
+    struct tt_client *c = x->conn;
+    if (c->out.len - c->out_at > TT__STREAM_HIGH)
+        tt__client_destroy(c, true);
+    else
+        tt__client_write(c, p, n);
+    return !c->dead;
+}
+
+void tt_exchange_end(struct tt_exchange *x)
+{
+    x->pending = false;
+    tt__client_finish(x->conn);
+}
+
 void tt_exchange_drop(struct tt_exchange *x, bool reset)
 {
     x->pending = false;

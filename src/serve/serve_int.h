@@ -7,7 +7,12 @@
 struct lws_context;
 struct lws_vhost;
 
-enum { TT__SCRATCH = 65536, TT__IN_MAX = 4 << 20, TT__RELAY_HIGH = 256 << 10 };
+enum {
+    TT__SCRATCH = 65536,
+    TT__IN_MAX = 4 << 20,
+    TT__RELAY_HIGH = 256 << 10,
+    TT__STREAM_HIGH = 1 << 20
+};
 
 enum tt__client_state {
     TT__HANDSHAKE,
@@ -40,7 +45,7 @@ struct tt_client {
 
 struct tt_server {
     struct tt_server_config config;
-    char *host, *cert, *key;
+    char *host, *path, *cert, *key;
     struct tt_loop *loop;
     struct tt_thread thread;
     struct tt_letter stop;

@@ -8,6 +8,8 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 enum { BACKLOG = 4096, ACCEPTS_PER_EVENT = 64, MESSAGE_MAX = 64 << 20 };
@@ -16,6 +18,7 @@ union address {
     struct sockaddr any;
     struct sockaddr_in v4;
     struct sockaddr_in6 v6;
+    struct sockaddr_un path;
 };
 
 static unsigned port_of(const union address *a)
@@ -36,13 +39,31 @@ static void on_connection(uv_poll_t *h, int status, int events)
         int fd = accept4(s->listen_fd, &a.any, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd < 0)
             return;
-        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-        if (a.any.sa_family == AF_INET6)
+        if (a.any.sa_family != AF_UNIX)
+            setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+        if (a.any.sa_family == AF_UNIX)
+            memcpy(text, "unix", 5);
+        else if (a.any.sa_family == AF_INET6)
             inet_ntop(AF_INET6, &a.v6.sin6_addr, text, sizeof text);
         else
             inet_ntop(AF_INET, &a.v4.sin_addr, text, sizeof text);
         tt__client_new(s, fd, text, port_of(&a));
     }
+}
+
+static bool listen_on_path(struct tt_server *s, struct tt_err *err)
+{
+    union address a = {.path.sun_family = AF_UNIX};
+    if (strlen(s->path) >= sizeof a.path.sun_path)
+        return tt_err_set(err, TT_EXIT_OTHER, "the socket path %s is too long (%zu bytes at most)",
+                          s->path, sizeof a.path.sun_path - 1);
+    memcpy(a.path.sun_path, s->path, strlen(s->path) + 1);
+    unlink(s->path);
+    s->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (s->listen_fd < 0 || bind(s->listen_fd, &a.any, sizeof a.path) != 0 ||
+        chmod(s->path, 0600) != 0 || listen(s->listen_fd, BACKLOG) != 0)
+        return tt_err_sys(err, TT_EXIT_OTHER, errno, "cannot listen on %s", s->path);
+    return true;
 }
 
 static bool listen_on(struct tt_server *s, struct tt_err *err)
@@ -83,9 +104,11 @@ static void close_all(struct tt_server *s)
     uv_close((uv_handle_t *)&s->listen_poll, NULL);
     while (s->conns)
         tt__client_destroy(s->conns, false);
-    tt__peer_context_close(s);
+    if (s->lws)
+        tt__peer_context_close(s);
     tt_loop_drain(s->loop);
-    tt__peer_context_free(s);
+    if (s->lws)
+        tt__peer_context_free(s);
     tt_loop_drain(s->loop);
 }
 
@@ -116,6 +139,9 @@ static void free_server(struct tt_server *s)
     tt_loop_free(s->loop);
     if (s->listen_fd >= 0)
         close(s->listen_fd);
+    if (s->path)
+        unlink(s->path);
+    tt_free(s->path);
     SSL_CTX_free(s->tls);
     tt_free(s->host);
     tt_free(s->cert);
@@ -130,7 +156,8 @@ static bool open_server(struct tt_server *s, struct tt_err *err)
     if (s->cert && !(s->tls = tt__server_tls(s->cert, s->key, err)))
         return false;
     s->loop = tt_loop_new(err);
-    return s->loop && listen_on(s, err) && tt__peer_context_new(s, err);
+    return s->loop && (s->path ? listen_on_path(s, err) : listen_on(s, err)) &&
+           (!s->config.handler->ws_open || tt__peer_context_new(s, err));
 }
 
 struct tt_server *tt_server_start(const struct tt_server_config *config, struct tt_err *err)
@@ -138,6 +165,7 @@ struct tt_server *tt_server_start(const struct tt_server_config *config, struct 
     struct tt_server *s = tt_xcalloc(1, sizeof *s);
     s->config = *config;
     s->host = tt_xstrdup(config->host ? config->host : "127.0.0.1");
+    s->path = tt_xstrdup(config->unix_path);
     s->cert = tt_xstrdup(config->tls_cert);
     s->key = tt_xstrdup(config->tls_key);
     s->config.host = s->host;

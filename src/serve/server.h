@@ -39,7 +39,7 @@ struct tt_server_handler {
     void (*stopping)(struct tt_server *s, void *user); /* stop timers; connections still exist */
     void (*request)(struct tt_exchange *x, void *user);
     void (*gone)(struct tt_exchange *x, void *user); /* the peer left before the answer; or NULL */
-    void (*ws_open)(struct tt_peer *ws, void *user); /* the ws_ ones may be NULL */
+    void (*ws_open)(struct tt_peer *ws, void *user); /* the ws_ ones may be NULL: no upgrades */
     void (*ws_message)(struct tt_peer *ws, const char *p, size_t n, bool binary, void *user);
     void (*ws_closed)(struct tt_peer *ws, void *user); /* last call for ws, also after a failure */
 };
@@ -48,6 +48,7 @@ struct tt_server_config {
     const char *name;               /* of the thread, <= 15 bytes */
     const char *host;               /* numeric; NULL = 127.0.0.1 */
     uint16_t port;                  /* 0 = a free one */
+    const char *unix_path;          /* listen on this path (mode 0600) instead; an old file goes */
     const char *tls_cert, *tls_key; /* PEM files, both or none */
     size_t body_max;                /* of a request */
     size_t ws_frame_max;            /* of a received frame, 0 = no limit: beyond it 1009 */
@@ -68,6 +69,11 @@ void tt_exchange_add(struct tt_exchange *x, const char *name, const char *value)
 
 void tt_exchange_reply(struct tt_exchange *x, int status, const void *body, size_t n);
 void tt_exchange_reply_text(struct tt_exchange *x, int status, const char *type, const char *text);
+/* An answer of unknown length: head now, then pieces until end. False: the peer is too far behind
+ * (1 MiB) or gone, and `gone` has been called. */
+bool tt_exchange_stream(struct tt_exchange *x, const char *type);
+bool tt_exchange_send(struct tt_exchange *x, const void *p, size_t n);
+void tt_exchange_end(struct tt_exchange *x);
 /* Closes the connection without an answer; reset sends RST instead of FIN. */
 void tt_exchange_drop(struct tt_exchange *x, bool reset);
 /* Accepts a WebSocket upgrade (req.wants_websocket). subprotocol may be NULL. ws_open or ws_closed

@@ -198,6 +198,19 @@ static uint64_t step(struct tt_exec *e, uint64_t now_ns)
     }
 }
 
+/* From now on that many VUs until the end; the stages that are left say nothing any more. */
+static bool scale(struct tt_exec *e, const struct tt_scale *s, uint64_t now_ns, struct tt_err *err)
+{
+    struct ramping *r = of(e);
+    if (!tt__exec_may_set_vus(e, s, now_ns, err))
+        return false;
+    int64_t slots = tt_stripe_scale(&e->slice->vus, s->vus);
+    r->stage = e->sc->n_stages;
+    r->most = slots > r->most ? slots : r->most;
+    set_count(r, s->vus, now_ns);
+    return true;
+}
+
 static bool finished(const struct tt_exec *e)
 {
     const struct ramping *r = (const struct ramping *)(const void *)e;
@@ -270,6 +283,7 @@ const struct tt_exec_class tt_exec_ramping_vus = {
     .iteration_done = iteration_done,
     .stop = tt__exec_stop,
     .finished = finished,
+    .scale = scale,
     .progress = progress,
     .max_slots = max_slots,
     .describe = describe,
