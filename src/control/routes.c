@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "base/str.h"
 #include "control/control_int.h"
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -175,12 +176,14 @@ void tt__control_gone(struct tt_exchange *x, void *endpoint)
         }
 }
 
-static bool number_of(const cJSON *attributes, const char *name, double *out, const char **wrong)
+static bool number_of(const cJSON *attributes, const char *name, bool whole, double *out,
+                      const char **wrong)
 {
     const cJSON *v = cJSON_GetObjectItemCaseSensitive(attributes, name);
     if (!v || cJSON_IsNull(v))
         return false;
-    if (!cJSON_IsNumber(v) || v->valuedouble < 0 || v->valuedouble > 1e9)
+    if (!cJSON_IsNumber(v) || v->valuedouble < 0 || v->valuedouble > 1e9 ||
+        (whole && v->valuedouble != floor(v->valuedouble)))
         *wrong = name;
     else
         *out = v->valuedouble;
@@ -195,9 +198,9 @@ static const char *read_patch(const cJSON *attributes, struct tt_intervention *c
     const cJSON *paused = cJSON_GetObjectItemCaseSensitive(attributes, "paused");
     const char *wrong = NULL;
     double vus = -1, max = -1, rate = -1;
-    bool any = number_of(attributes, "vus", &vus, &wrong);
-    any |= number_of(attributes, "vus-max", &max, &wrong);
-    any |= number_of(attributes, "rate", &rate, &wrong);
+    bool any = number_of(attributes, "vus", true, &vus, &wrong);
+    any |= number_of(attributes, "vus-max", true, &max, &wrong);
+    any |= number_of(attributes, "rate", false, &rate, &wrong);
     for (const cJSON *a = attributes ? attributes->child : NULL; a; a = a->next) {
         bool found = false;
         for (size_t i = 0; i < sizeof known / sizeof *known; i++)
@@ -206,7 +209,7 @@ static const char *read_patch(const cJSON *attributes, struct tt_intervention *c
             return "unknown attribute; expected stopped, paused, vus, vus-max, rate or scenario";
     }
     if (wrong)
-        return "vus, vus-max and rate are numbers from 0 on";
+        return "vus, vus-max and rate are numbers from 0 on, vus and vus-max whole ones";
     if ((stopped && !cJSON_IsBool(stopped) && !cJSON_IsNull(stopped)) ||
         (paused && !cJSON_IsBool(paused) && !cJSON_IsNull(paused)))
         return "stopped and paused are true or false";
@@ -309,11 +312,15 @@ static const struct route routes[] = {
 /* "/v1/metrics/NAME": NAME, its %-escapes decoded, in out. */
 static bool below(const char *path, const char *prefix, char *out, size_t size)
 {
-    char query[600];
+    struct tt_buf name;
     if (!tt_starts_with(path, prefix) || !path[strlen(prefix)])
         return false;
-    snprintf(query, sizeof query, "id=%s", path + strlen(prefix));
-    return tt_query_get(query, "id", out, size);
+    path += strlen(prefix);
+    tt_buf_init(&name, size - 1);
+    bool ok = tt_url_decode(&name, path, strlen(path), false);
+    snprintf(out, size, "%s", name.len ? name.data : "");
+    tt_buf_fini(&name);
+    return ok;
 }
 
 void tt__control_request(struct tt_exchange *x, void *endpoint)
