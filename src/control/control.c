@@ -193,6 +193,7 @@ struct tt_control *tt_control_start(const struct tt_control_config *config, stru
     if (ok && config->socket_path) {
         c->unix_end.server = tt_server_start(&unix_config, err);
         ok = c->unix_end.server != NULL;
+        err->exit_code = TT_EXIT_API_BIND;
     }
     if (ok)
         return c;

@@ -273,7 +273,7 @@ static bool allowed(struct tt__endpoint *end, struct tt_exchange *x)
     }
     if (!token)
         return true;
-    bool right = sent && tt_starts_with(sent, "Bearer ") && strlen(sent + 7) == strlen(token) &&
+    bool right = sent && tt_strnieq(sent, "Bearer ", 7) && strlen(sent + 7) == strlen(token) &&
                  tt_equal_constant_time(sent + 7, token, strlen(token));
     if (!right) {
         tt_exchange_add(x, "www-authenticate", "Bearer");
