@@ -57,22 +57,22 @@ static bool add_part(const char **at, uint64_t *ns)
     if (!u || (strcmp(u->name, "d") == 0 && scale != 1) || __builtin_mul_overflow(whole, u->ns, &v))
         return false;
     v += (uint64_t)((double)part * ((double)u->ns / (double)scale));
-    if (__builtin_add_overflow(*ns, v, ns) || *ns > (uint64_t)INT64_MAX)
+    if (__builtin_add_overflow(*ns, v, ns) || *ns > (uint64_t)INT64_MAX + 1)
         return false;
     *at = s + strlen(u->name);
     return true;
 }
 
-bool tt_parse_duration(const char *text, uint64_t *ns, struct tt_err *err)
+/* Bare numbers as seconds; a sign before the whole. */
+static bool parse_signed(const char *text, uint64_t *ns, bool *negative, struct tt_err *err)
 {
     double seconds;
     const char *s = text;
     *ns = 0;
+    *negative = *s == '-';
     if (tt_parse_double(text, &seconds))
-        return tt_seconds_to_ns(seconds, ns, err);
-    if (*s == '-')
-        return tt_err_set(err, TT_EXIT_CONFIG, "'%s' is negative; %s", text, EXPECTED);
-    if (*s == '+')
+        return tt_seconds_to_ns(fabs(seconds), ns, err);
+    if (*s == '+' || *s == '-')
         s++;
     if (!*s)
         return tt_err_set(err, TT_EXIT_CONFIG, "'%s' is not a duration; %s", text, EXPECTED);
@@ -81,7 +81,35 @@ bool tt_parse_duration(const char *text, uint64_t *ns, struct tt_err *err)
         if (!add_part(&s, ns) || (s[-1] == 'd' && !first))
             return tt_err_set(err, TT_EXIT_CONFIG, "'%s' is not a duration (at '%s'); %s", text,
                               part, EXPECTED);
+        if (s[-1] == 'd') { /* the sign is that of the days */
+            *negative &= *ns != 0;
+            s += *s == '+';
+        }
     }
+    return true;
+}
+
+bool tt_parse_signed_duration(const char *text, int64_t *ns, struct tt_err *err)
+{
+    uint64_t magnitude;
+    bool negative;
+    if (!parse_signed(text, &magnitude, &negative, err))
+        return false;
+    if (magnitude > (uint64_t)INT64_MAX + negative)
+        return tt_err_set(err, TT_EXIT_CONFIG, "'%s' is too long", text);
+    *ns = negative ? (int64_t)(0 - magnitude) : (int64_t)magnitude;
+    return true;
+}
+
+bool tt_parse_duration(const char *text, uint64_t *ns, struct tt_err *err)
+{
+    int64_t value;
+    *ns = 0;
+    if (!tt_parse_signed_duration(text, &value, err))
+        return false;
+    if (value < 0)
+        return tt_err_set(err, TT_EXIT_CONFIG, "'%s' is negative; %s", text, EXPECTED);
+    *ns = (uint64_t)value;
     return true;
 }
 
@@ -103,7 +131,7 @@ char *tt_format_duration(char *buf, size_t size, uint64_t ns)
     buf[0] = '\0';
     if (ns && ns < TT_NS_PER_S) {
         const struct unit *u = ns >= TT_NS_PER_MS   ? &units[4]
-                               : ns >= TT_NS_PER_US ? &units[1]
+                               : ns >= TT_NS_PER_US ? &units[2]
                                                     : &units[0];
         snprintf(buf, size, "%s%s",
                  tt_format_double(number, sizeof number, (double)ns / (double)u->ns), u->name);

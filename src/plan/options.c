@@ -213,6 +213,10 @@ bool tt__option_from_text(struct tt_options *o, struct tt_arena *a, enum tt_opt_
         ok = tt_parse_i64(text, v) ||
              tt_err_set(err, TT_EXIT_CONFIG, "'%s' is not a whole number", text);
         break;
+    case TT_OPT_NUMBER:
+        ok = tt_parse_double(text, v) ||
+             tt_err_set(err, TT_EXIT_CONFIG, "'%s' is not a number", text);
+        break;
     case TT_OPT_DURATION:
         ok = tt_parse_duration(text, v, err);
         break;
@@ -324,6 +328,9 @@ static bool from_json(struct tt_options *o, struct tt_arena *a, enum tt_opt_id i
         return cJSON_IsBool(v) || wrong_type(v, "true or false", err);
     case TT_OPT_INT:
         return tt__json_int(v, at, err);
+    case TT_OPT_NUMBER:
+        *(double *)at = v->valuedouble;
+        return cJSON_IsNumber(v) || wrong_type(v, "a number", err);
     case TT_OPT_DURATION:
         return tt__json_duration(v, at, err);
     case TT_OPT_STRING:
@@ -362,37 +369,53 @@ static int find_name(const char *name)
     return -1;
 }
 
-bool tt_options_apply_json(struct tt_options *o, struct tt_arena *a, const cJSON *obj,
-                           enum tt_opt_layer layer, const char *where, struct tt_err *err)
+/* The option that c sets in a layer; -1 with err. */
+static int option_of(const cJSON *c, enum tt_opt_layer layer, struct tt_err *err)
 {
     const char *names[TT_OPT_COUNT];
     size_t n = 0;
-    if (!cJSON_IsObject(obj) && !(cJSON_IsArray(obj) && !obj->child)) {
-        wrong_type(obj, "a table of options", err);
-        return tt_err_wrap(err, "%s", where);
+    int id = find_name(c->string);
+    if (id >= 0 && (layer != TT_LAYER_SCRIPT || strcmp(tt__options[id].group, "run") != 0))
+        return id;
+    if (id >= 0) {
+        tt_err_set(err, TT_EXIT_CONFIG, "'%s' cannot be set by a script; use --%s or TTLOAD_%s",
+                   c->string, tt__options[id].flag, c->string);
+        return -1;
     }
     for (int i = 0; i < TT_OPT_COUNT; i++)
         if (layer != TT_LAYER_SCRIPT || strcmp(tt__options[i].group, "run") != 0)
             names[n++] = tt__options[i].name;
-    for (const cJSON *c = obj->child; c; c = c->next) {
-        int id = find_name(c->string);
-        bool run_only =
-            id >= 0 && layer == TT_LAYER_SCRIPT && strcmp(tt__options[id].group, "run") == 0;
-        if (run_only)
-            return tt_err_set(err, TT_EXIT_CONFIG,
-                              "%s: '%s' cannot be set by a script; use --%s or TTLOAD_%s", where,
-                              c->string, tt__options[id].flag, c->string);
-        if (id < 0) {
-            tt__unknown("option", c->string, names, n, err);
-            return tt_err_wrap(err, "%s", where);
-        }
-        if (cJSON_IsNull(c))
-            continue;
-        if (!from_json(o, a, (enum tt_opt_id)id, c, err))
-            return tt_err_wrap(err, "%s: %s", where, c->string);
-        mark(o, (enum tt_opt_id)id, layer);
+    tt__unknown("option", c->string, names, n, err);
+    return -1;
+}
+
+bool tt_options_apply_json(struct tt_options *o, struct tt_arena *a, const cJSON *obj,
+                           enum tt_opt_layer layer, const char *where, struct tt_err *err)
+{
+    struct tt__problems problems = {0};
+    if (!cJSON_IsObject(obj) && !(cJSON_IsArray(obj) && !obj->child)) {
+        wrong_type(obj, "a table of options", err);
+        return tt_err_wrap(err, "%s", where);
     }
-    return true;
+    tt_buf_init(&problems.text, 64 * 1024);
+    for (const cJSON *c = obj->child; c; c = c->next) {
+        struct tt_err why;
+        int id = option_of(c, layer, &why);
+        if (id < 0)
+            tt__problem(&problems, "%s", why.text);
+        else if (cJSON_IsNull(c))
+            continue;
+        else if (!from_json(o, a, (enum tt_opt_id)id, c, &why))
+            tt__problem(&problems, "%s: %s", c->string, why.text);
+        else
+            mark(o, (enum tt_opt_id)id, layer);
+    }
+    bool ok = problems.n == 0;
+    if (!ok)
+        tt_err_set(err, TT_EXIT_CONFIG, "%s:%s%s", where, problems.n > 1 ? "\n  " : " ",
+                   problems.text.data);
+    tt_buf_fini(&problems.text);
+    return ok;
 }
 
 /* --- the environment

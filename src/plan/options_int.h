@@ -7,6 +7,7 @@
 enum tt__option_type {
     TT_OPT_BOOL,
     TT_OPT_INT,
+    TT_OPT_NUMBER,
     TT_OPT_DURATION,
     TT_OPT_STRING,
     TT_OPT_LIST,
@@ -48,5 +49,9 @@ void tt__scenario_defaults(struct tt_scenario *sc, const char *name, const char 
 bool tt__stages_parse(struct tt_arena *a, const char *path, const cJSON *list,
                       struct tt_scenario *out, struct tt__problems *problems);
 void tt__scenario_check(const char *path, struct tt_scenario *sc, struct tt__problems *problems);
+cJSON *tt__scenario_json(const struct tt_scenario *sc);
+/* inspect.c */
+void tt__json_add_duration(cJSON *obj, const char *name, uint64_t ns);
+void tt__json_add_tags(cJSON *obj, const char *name, const struct tt_tag *items, size_t n);
 /* thresholds.c */
 void tt__thresholds_parse(struct tt_plan *p, struct tt_registry *r, struct tt__problems *problems);

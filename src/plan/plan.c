@@ -259,10 +259,17 @@ static uint64_t later(uint64_t at_ns, uint64_t by_ns)
                                                                            : at_ns + by_ns;
 }
 
-static uint64_t end_ns(const struct tt_plan *p, const struct tt_scenario *sc)
+static uint64_t end_ns(const struct tt_plan *p, const struct tt_scenario *sc);
+
+uint64_t tt_plan_latest_start_ns(const struct tt_plan *p, const struct tt_scenario *sc)
 {
     uint64_t start = sc->after ? end_ns(p, &p->scenarios[sc->after_index]) : 0;
-    uint64_t end = later(later(start, sc->start_time_ns), tt_scenario_regular_ns(sc));
+    return later(start, sc->start_time_ns);
+}
+
+static uint64_t end_ns(const struct tt_plan *p, const struct tt_scenario *sc)
+{
+    uint64_t end = later(tt_plan_latest_start_ns(p, sc), tt_scenario_regular_ns(sc));
     return is(sc, "externally-controlled") ? end : later(end, sc->graceful_stop_ns);
 }
 

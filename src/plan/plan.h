@@ -88,6 +88,16 @@ int64_t tt_plan_planned_vus(const struct tt_plan *p, const struct tt_stripe *s);
 int64_t tt_plan_max_vus(const struct tt_plan *p, const struct tt_stripe *s);
 /* How long after its start a scenario begins iterations; TT_NEVER: until it is stopped. */
 uint64_t tt_scenario_regular_ns(const struct tt_scenario *sc);
+/* When the scenario starts, from the run's start; one with `after` as late as that can be.
+ * TT_NEVER: perhaps never. */
+uint64_t tt_plan_latest_start_ns(const struct tt_plan *p, const struct tt_scenario *sc);
 /* Longest possible run in ns including graceful stops, from the scenarios' zero. */
 uint64_t tt_plan_max_duration_ns(const struct tt_plan *p);
+/* The options that are set and the scenarios, in the words of a config file. The caller's
+ * (cJSON_Delete). */
+cJSON *tt_plan_json(const struct tt_plan *p);
+/* { max_duration, planned_vus, max_vus, vus_over_time = list of [seconds, planned, unplanned],
+ * expected_iterations, workers } of this process's part; expected_iterations: of the whole test,
+ * null when only time decides. */
+cJSON *tt_plan_requirements_json(const struct tt_plan *p);
 void tt_plan_free(struct tt_plan *p);

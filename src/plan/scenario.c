@@ -379,3 +379,53 @@ bool tt__scenario_parse(struct tt_arena *a, const char *name, const cJSON *obj,
         tt__scenario_check(path, out, problems);
     return problems->n == before;
 }
+
+cJSON *tt__scenario_json(const struct tt_scenario *sc)
+{
+    cJSON *out = cJSON_CreateObject(), *stages;
+    unsigned bit = executor_bit(sc->executor);
+    for (size_t f = 0; f < N_FIELDS; f++) {
+        const void *at = (const char *)sc + fields[f].offset;
+        const char *name = fields[f].name;
+        if (!(fields[f].executors & bit))
+            continue;
+        switch (fields[f].type) {
+        case FIELD_TEXT:
+            if (*(const char *const *)at)
+                cJSON_AddStringToObject(out, name, *(const char *const *)at);
+            break;
+        case FIELD_INT:
+            cJSON_AddNumberToObject(out, name, (double)*(const int64_t *)at);
+            break;
+        case FIELD_RATE:
+            cJSON_AddNumberToObject(out, name, *(const double *)at);
+            break;
+        case FIELD_DURATION:
+            tt__json_add_duration(out, name, *(const uint64_t *)at);
+            break;
+        case FIELD_OVERLOAD:
+            cJSON_AddStringToObject(out, name, sc->queue_overload ? "queue" : "drop");
+            break;
+        case FIELD_GROWTH:
+            cJSON_AddStringToObject(out, name, sc->grow_one_by_one ? "one" : "batch");
+            break;
+        case FIELD_TAGS:
+            tt__json_add_tags(
+                out, name, *(const struct tt_tag *const *)at,
+                *(const size_t *)(const void *)((const char *)sc + fields[f].count_offset));
+            break;
+        case FIELD_STAGES:
+            stages = cJSON_AddArrayToObject(out, name);
+            for (size_t i = 0; i < sc->n_stages; i++) {
+                cJSON *stage = cJSON_CreateObject();
+                tt__json_add_duration(stage, "duration", sc->stages[i].duration_ns);
+                cJSON_AddNumberToObject(stage, "target",
+                                        bit == RAMPING ? (double)sc->stages[i].target
+                                                       : sc->stages[i].rate);
+                cJSON_AddItemToArray(stages, stage);
+            }
+            break;
+        }
+    }
+    return out;
+}

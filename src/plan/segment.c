@@ -50,6 +50,8 @@ static bool parse_point(const char *text, size_t n, struct tt_rational *out)
     if (percent)
         s[n - 1] = '\0';
     char *slash = strchr(s, '/'), *dot = strchr(s, '.');
+    if (percent && dot)
+        return false;
     if (slash && !percent && !dot) {
         *slash = '\0';
         if (!tt_parse_i64(s, &num) || !tt_parse_i64(slash + 1, &den) || den <= 0 ||
@@ -86,6 +88,20 @@ bool tt_segment_parse(const char *text, struct tt_segment *out, struct tt_err *e
     return tt_err_set(err, TT_EXIT_CONFIG,
                       "'%s' is not an execution segment; expected one like 0:1/4, 25%%:50%% or 0.5",
                       text);
+}
+
+/* base.from + length of base * point. */
+static struct tt_rational scaled_point(const struct tt_segment *base, struct tt_rational point)
+{
+    struct tt_rational length = difference(base->to, base->from);
+    struct tt_rational offset = reduced(length.num * point.num, length.den * point.den);
+    return reduced(base->from.num * offset.den + offset.num * base->from.den,
+                   base->from.den * offset.den);
+}
+
+struct tt_segment tt_segment_within(const struct tt_segment *base, const struct tt_segment *sub)
+{
+    return (struct tt_segment){scaled_point(base, sub->from), scaled_point(base, sub->to)};
 }
 
 bool tt_sequence_parse(const char *text, struct tt_segment **out, size_t *n, struct tt_err *err)

@@ -30,6 +30,8 @@ struct tt_portion {
 
 bool tt_segment_parse(const char *text, struct tt_segment *out,
                       struct tt_err *err); /* "" or NULL: the whole */
+/* The part sub of the segment base, of the whole. */
+struct tt_segment tt_segment_within(const struct tt_segment *base, const struct tt_segment *sub);
 /* "0,1/4,1/2,1": at least two rising points. "" or NULL: NULL and 0. The result is freed with
  * tt_free. */
 bool tt_sequence_parse(const char *text, struct tt_segment **out, size_t *n, struct tt_err *err);

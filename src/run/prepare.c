@@ -106,6 +106,20 @@ static bool read_early(struct tt_run *r, int argc, char **argv, char **environme
     return r->script != NULL;
 }
 
+enum { MANY_VUS = 10000 };
+
+/* A plan that cannot fit is refused before it fills the machine; a small one is not worth the look.
+ */
+static bool check_memory(struct tt_run *r, struct tt_worker *w, struct tt_err *err)
+{
+    struct tt_stripe all;
+    if (!tt_stripe_init(&all, &r->plan->segment, r->plan->sequence, r->plan->n_sequence, err))
+        return false;
+    int64_t vus = tt_plan_planned_vus(r->plan, &all);
+    tt_stripe_fini(&all);
+    return vus < MANY_VUS || tt__memory_suffices(vus, tt__vu_bytes(w, err), err);
+}
+
 static bool prepare(struct tt_run *r, int argc, char **argv, char **environment,
                     struct probe *probe, struct tt_options *early, struct tt_err *err)
 {
@@ -134,23 +148,37 @@ static bool prepare(struct tt_run *r, int argc, char **argv, char **environment,
     cJSON_Delete(script);
     if (!ok)
         return tt_err_wrap(err, "%s", tt_script_path(r->script));
+    if (!check_memory(r, probe->w, err))
+        return false;
     tt_registry_freeze(r->registry);
     return true;
 }
 
-struct tt_run *tt_run_prepare(int argc, char **argv, char **environment, struct tt_err *err)
+struct tt_run *tt_run_prepare(int argc, char **argv, char **environment, bool measure_memory,
+                              struct tt_err *err)
 {
     struct tt_run *r = tt_xcalloc(1, sizeof *r);
     struct probe probe = {0};
     struct tt_options early = {0};
     tt_arena_init(&r->arena);
     bool ok = prepare(r, argc, argv, environment, &probe, &early, err);
+    r->vu_bytes = ok && measure_memory ? tt__vu_bytes(probe.w, err) : 0;
     probe_close(&probe);
     tt_options_fini(&early);
     if (ok)
         return r;
     tt_run_free(r);
     return NULL;
+}
+
+cJSON *tt_run_requirements(const struct tt_run *r)
+{
+    cJSON *out = tt_plan_requirements_json(r->plan);
+    const cJSON *vus = cJSON_GetObjectItemCaseSensitive(out, "max_vus");
+    double each = (double)r->vu_bytes;
+    cJSON_AddNumberToObject(out, "memory_per_vu_bytes", each);
+    cJSON_AddNumberToObject(out, "estimated_memory_bytes", each * cJSON_GetNumberValue(vus));
+    return out;
 }
 
 const struct tt_plan *tt_run_plan(const struct tt_run *r)

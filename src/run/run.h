@@ -44,8 +44,13 @@ struct tt_run_view {
 };
 
 /* Reads the script, runs its first init, settles the options and the plan. argv: the words after
- * "run". NULL with err on failure. environ: the process's. */
-struct tt_run *tt_run_prepare(int argc, char **argv, char **environ, struct tt_err *err);
+ * "run". NULL with err on failure. environ: the process's. measure_memory: find out what a virtual
+ * user of this script takes, for tt_run_requirements. */
+struct tt_run *tt_run_prepare(int argc, char **argv, char **environ, bool measure_memory,
+                              struct tt_err *err);
+/* tt_plan_requirements_json with memory_per_vu_bytes and estimated_memory_bytes: of virtual users
+ * after init, without connections and what iterations allocate. The caller's (cJSON_Delete). */
+cJSON *tt_run_requirements(const struct tt_run *r);
 const struct tt_plan *tt_run_plan(const struct tt_run *r);
 /* Runs the test, prints and writes the summary. Returns the exit code; err is filled when something
  * went wrong that the user must hear about. Once only. */

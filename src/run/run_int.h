@@ -177,6 +177,7 @@ struct tt_run {
     struct tt_script *script;
     bool has_setup, has_teardown, has_summary, has_default;
     struct tt_arena arena;
+    uint64_t vu_bytes;            /* memory of one VU after init; 0: not measured */
     struct tt_stripe machine;     /* this process's part of the VUs */
     struct tt__share *shares;     /* by scenario; shared */
     atomic_uint_fast64_t next_vu; /* index of the process's next VU beyond the planned ones */
@@ -271,3 +272,6 @@ void tt__summary_write(struct tt_run *r, const struct tt_buf *returned);
 void tt__order_post(struct tt__lane *lane, struct tt__order o);
 struct tt__report *tt__report_new(struct tt__lane *lane, enum tt__report_kind kind);
 void tt__report_post(struct tt__lane *lane, struct tt__report *rep);
+/* memory.c */
+uint64_t tt__vu_bytes(struct tt_worker *w, struct tt_err *err); /* 0: not known */
+bool tt__memory_suffices(int64_t vus, uint64_t vu_bytes, struct tt_err *err);

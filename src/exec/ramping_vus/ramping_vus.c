@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* ramping-vus: the number of VUs follows the stages, one VU at a time (k6-semantics in
- * docs/differences.md).
+/* ramping-vus: the number of VUs follows the stages, one VU at a time.
  *
- * The count of the whole test moves in steps: on the way from a to b in a stage of length D that
- * ends at E, it becomes c at E - D * |b-c| / |b-a|, in whole nanoseconds. Steps are made one at a
- * time, so a target of 10^8 costs nothing before it is reached. A slot is wanted while the count is
+ * The count of the whole test moves in steps (plan/ramp.h). A slot is wanted while the count is
  * above the global index that the stripe gives it. A slot that is no longer wanted finishes its
  * iteration, is cut graceful_ramp_down later (at the scenario's hard end at the latest), and simply
  * goes on when it is wanted again before. Worker thread. */
@@ -12,6 +9,7 @@
 #include "base/memory.h"
 #include "base/units.h"
 #include "exec/common.h"
+#include "plan/ramp.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -22,10 +20,7 @@ struct cut_off { /* a slot to cut unless it is wanted again */
 
 struct ramping {
     struct tt_exec base;
-    /* the next step */
-    size_t stage;
-    int64_t count, from; /* now; at the stage's start */
-    uint64_t stage_end_ns;
+    struct tt_ramp ramp;
     bool steps_over;
     /* slots */
     uint32_t wanted;       /* slots 0..wanted-1 are wanted */
@@ -47,33 +42,6 @@ static int64_t max_slots(const struct tt_scenario *sc, const struct tt_stripe *s
         if (sc->stages[i].target > most)
             most = sc->stages[i].target;
     return tt_stripe_scale(stripe, most);
-}
-
-static uint64_t step_time(const struct ramping *r, int64_t count)
-{
-    const struct tt_stage *s = &r->base.sc->stages[r->stage];
-    int64_t span = s->target > r->from ? s->target - r->from : r->from - s->target;
-    int64_t left = s->target > count ? s->target - count : count - s->target;
-    return r->stage_end_ns -
-           (uint64_t)((unsigned __int128)s->duration_ns * (uint64_t)left / (uint64_t)span);
-}
-
-/* The next step's time and count; false when there is none. Moves on over stages without steps. */
-static bool next_step(struct ramping *r, uint64_t *at_ns, int64_t *count)
-{
-    const struct tt_scenario *sc = r->base.sc;
-    while (r->stage < sc->n_stages) {
-        const struct tt_stage *s = &sc->stages[r->stage];
-        if (r->count != s->target) {
-            *count = s->duration_ns == 0 ? s->target : r->count + (s->target > r->count ? 1 : -1);
-            *at_ns = s->duration_ns == 0 ? r->stage_end_ns : step_time(r, *count);
-            return true;
-        }
-        r->from = r->count;
-        if (++r->stage < sc->n_stages)
-            r->stage_end_ns += sc->stages[r->stage].duration_ns;
-    }
-    return false;
 }
 
 static void iterate(struct tt_exec *e, uint32_t slot, uint64_t now_ns)
@@ -128,22 +96,11 @@ static void set_count(struct ramping *r, int64_t count, uint64_t at_ns)
     uint64_t cut_ns = at_ns + e->sc->graceful_ramp_down_ns;
     if (cut_ns > e->hard_ns)
         cut_ns = e->hard_ns;
-    r->count = count;
     make_slots(r, target);
     while (r->wanted < target && at_ns < e->regular_ns) /* the end starts nothing */
         want(r, r->wanted++, at_ns);
     while (r->wanted > target)
         unwant(r, --r->wanted, cut_ns);
-}
-
-/* Of several steps at one instant (stages without duration) only the last counts. */
-static void set_last_count(struct ramping *r, int64_t count, uint64_t at_ns)
-{
-    uint64_t at;
-    int64_t next;
-    for (r->count = count; next_step(r, &at, &next) && at == at_ns; r->count = next)
-        ;
-    set_count(r, r->count, at_ns);
 }
 
 /* The stages are over: whoever still runs has until the hard end. */
@@ -163,6 +120,13 @@ static uint64_t next_cut(const struct ramping *r)
     return r->queue_head < r->queue_len ? r->queue[r->queue_head].at_ns : TT_NEVER;
 }
 
+/* The next step, or the end of them. */
+static uint64_t next_change(struct ramping *r)
+{
+    uint64_t at = r->steps_over ? TT_NEVER : tt_ramp_next_ns(&r->ramp);
+    return at == TT_NEVER && !r->steps_over ? r->base.regular_ns : at;
+}
+
 static void do_cut(struct ramping *r)
 {
     struct cut_off c = r->queue[r->queue_head++];
@@ -179,20 +143,16 @@ static uint64_t step(struct tt_exec *e, uint64_t now_ns)
         return TT_NEVER;
     if (!e->started) {
         e->started = true;
-        set_last_count(r, e->sc->start_vus, e->start_ns);
+        set_count(r, tt_ramp_take(&r->ramp, e->start_ns), e->start_ns);
     }
     for (;;) { /* in order of time; at one instant steps go before cuts */
-        int64_t count = 0;
-        uint64_t at = TT_NEVER, cut = next_cut(r);
-        bool more = !r->steps_over && next_step(r, &at, &count);
-        if (!r->steps_over && !more)
-            at = e->regular_ns;
+        uint64_t at = next_change(r), cut = next_cut(r);
         if (at > now_ns && cut > now_ns)
             return at < cut ? at : cut;
         if (at > cut)
             do_cut(r);
-        else if (more)
-            set_last_count(r, count, at);
+        else if (tt_ramp_next_ns(&r->ramp) == at)
+            set_count(r, tt_ramp_take(&r->ramp, at), at);
         else
             end_steps(r);
     }
@@ -205,7 +165,7 @@ static bool scale(struct tt_exec *e, const struct tt_scale *s, uint64_t now_ns, 
     if (!tt__exec_may_set_vus(e, s, now_ns, err))
         return false;
     int64_t slots = tt_stripe_scale(&e->slice->vus, s->vus);
-    r->stage = e->sc->n_stages;
+    tt_ramp_end(&r->ramp);
     r->most = slots > r->most ? slots : r->most;
     set_count(r, s->vus, now_ns);
     return true;
@@ -229,10 +189,7 @@ static uint64_t iteration_done(struct tt_exec *e, uint32_t slot, uint64_t now_ns
     }
     if (finished(e)) /* not: nobody is active; the ramp may come back */
         return TT_NEVER;
-    int64_t count;
-    uint64_t at = r->steps_over ? TT_NEVER : e->regular_ns, cut = next_cut(r);
-    if (!r->steps_over)
-        next_step(r, &at, &count);
+    uint64_t at = next_change(r), cut = next_cut(r);
     return at < cut ? at : cut;
 }
 
@@ -242,8 +199,7 @@ static struct tt_exec *create(const struct tt_scenario *sc, const struct tt_port
     struct ramping *r = tt_xcalloc(1, sizeof *r);
     tt__exec_init(&r->base, sc, slice, host, arg, start_ns, sc->duration_ns, 0);
     r->most = max_slots(sc, &slice->vus);
-    r->count = r->from = sc->start_vus;
-    r->stage_end_ns = start_ns + sc->stages[0].duration_ns;
+    tt_ramp_begin(&r->ramp, sc, start_ns);
     return &r->base;
 }
 

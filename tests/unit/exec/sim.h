@@ -36,6 +36,7 @@ struct sim {
     size_t n_sequence;
     struct tt_stripe machine, work;
     bool has_work;
+    struct tt_stripe given_work; /* instead of what the segment gets; lcd 0: none */
     unsigned n_lanes;
     struct sim_lane *lanes;
     uint64_t now;
@@ -260,7 +261,9 @@ static inline void sim_begin(struct sim *s)
     struct tt_err err = {0};
     assert_true(tt_stripe_init(&s->machine, &s->segment, s->sequence, s->n_sequence, &err));
     s->has_work = true;
-    if (s->cls->work_items)
+    if (s->given_work.lcd)
+        s->work = s->given_work;
+    else if (s->cls->work_items)
         s->has_work = tt_stripe_recut(&s->work, &s->segment, s->sequence, s->n_sequence,
                                       s->cls->work_items(&s->sc));
     else
