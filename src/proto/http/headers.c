@@ -40,6 +40,11 @@ static bool next_line(const char *block, size_t n, size_t *at, struct tt_slice *
     return true;
 }
 
+static bool is_status_line(struct tt_slice line)
+{
+    return line.n >= 5 && memcmp(line.p, "HTTP/", 5) == 0;
+}
+
 static const char *proto_of(const char *p, size_t n)
 {
     struct tt_slice v = {p + 5, n - 5};
@@ -56,7 +61,7 @@ bool tt_http_headers_status(const char *block, size_t n, struct tt_http_status *
 {
     size_t at = 0;
     struct tt_slice line;
-    if (!next_line(block, n, &at, &line) || line.n < 12 || memcmp(line.p, "HTTP/", 5) != 0)
+    if (!next_line(block, n, &at, &line) || !is_status_line(line))
         return false;
     const char *space = memchr(line.p, ' ', line.n);
     if (!space)
@@ -80,9 +85,11 @@ bool tt_http_headers_next(const char *block, size_t n, size_t *at, struct tt_htt
 {
     struct tt_slice line;
     while (next_line(block, n, at, &line)) {
+        if (line.p == block && is_status_line(line))
+            continue; /* its phrase may have a colon */
         const char *colon = line.n ? memchr(line.p, ':', line.n) : NULL;
         if (!colon)
-            continue; /* the status line, the empty line, garbage */
+            continue; /* the empty line, garbage */
         h->name = (struct tt_slice){line.p, (size_t)(colon - line.p)};
         const char *v = colon + 1, *end = line.p + line.n;
         while (v < end && is_blank(*v))
