@@ -126,7 +126,8 @@ static void filter_lines(struct tt_http_call *c, bool trusted, bool same_authori
     size_t n = 0;
     const char *p = c->lines.data, *end = p ? p + c->lines.len : p;
     for (; p < end; p += strlen(p) + 1)
-        if (follows(p, trusted, same_authority, c->body != NULL)) {
+        if (follows(p, trusted, same_authority, c->body != NULL) &&
+            !(c->own_referer && name_is(p, "Referer"))) {
             tt_buf_append(&c->spare_lines, p, strlen(p) + 1);
             n++;
         }
@@ -138,11 +139,12 @@ static void filter_lines(struct tt_http_call *c, bool trusted, bool same_authori
 
 static void add_referer(struct tt_http_call *c, const struct tt_http_url *to)
 {
+    c->own_referer = false;
     if (tt_http_call_has_header(c, "Referer") || (c->parsed.https && !to->https))
         return;
     tt_buf_clear(&c->wire);
     if (tt_http_url_wire(&c->parsed, &c->wire))
-        tt_http_call_header(c, "Referer", 7, c->wire.data, c->wire.len);
+        c->own_referer = tt_http_call_header(c, "Referer", 7, c->wire.data, c->wire.len);
 }
 
 static bool is_redirect(const struct tt_http_call *c)

@@ -49,6 +49,7 @@ struct tt_http_call {
     struct tt_timer timer;
     uint64_t deadline_ns, dial_deadline_ns;
     bool looking_up, active;
+    bool own_referer; /* among lines: of the hop before, not the script's */
     struct tt_address addrs[TT_HTTP_ADDRESSES_MAX];
     size_t n_addrs, next_addr;
     char first_host[256];

@@ -103,6 +103,7 @@ struct tt_http_call *tt_http_call_get(struct tt_http_engine *e, struct tt_vu *vu
     c->body = NULL;
     c->body_len = 0;
     c->hop = 0;
+    c->own_referer = false;
     return c;
 }
 

@@ -14,6 +14,7 @@ struct rig {
     struct tt_plan *plan;
     struct tt_worker *w;
     struct tt_scenario sc;
+    struct tt_totals *totals;
     char path[64];
     /* of the last iteration */
     enum tt_outcome how;
@@ -37,7 +38,8 @@ static inline void rig_log(void *arg, enum tt_log_level level, const char *line)
     snprintf(r->log + n, sizeof r->log - n, "%s\n", line);
 }
 
-static inline struct rig *rig_new(const char *text)
+/* subs: sub-metrics to keep, NULL at the end; or NULL */
+static inline struct rig *rig_new_with(const char *text, const char *const *subs)
 {
     static const struct tt_services services = {.abort_test = rig_abort};
     struct rig *r = tt_xcalloc(1, sizeof *r);
@@ -54,6 +56,8 @@ static inline struct rig *rig_new(const char *text)
     r->script = tt_script_load(r->path, &no_libs, &err);
     assert_non_null(r->script);
     r->registry = tt_registry_new();
+    for (; subs && *subs; subs++)
+        assert_true(tt_registry_add_sub(r->registry, *subs, &err));
     r->plan = tt_plan_new();
     r->plan->opt.max_cpu_time = 0;
     tt_registry_freeze(r->registry);
@@ -70,8 +74,27 @@ static inline struct rig *rig_new(const char *text)
     return r;
 }
 
+static inline struct rig *rig_new(const char *text)
+{
+    return rig_new_with(text, NULL);
+}
+
+/* What the worker has measured under this name so far. */
+static inline struct tt_sink_values rig_values(struct rig *r, const char *metric)
+{
+    uint32_t sink;
+    assert_true(tt_registry_sink(r->registry, metric, &sink));
+    if (!r->totals)
+        r->totals = tt_totals_new(r->registry);
+    struct tt_batch *b = tt_shard_swap(r->w->shard, NULL);
+    tt_totals_merge(r->totals, b);
+    tt_batch_free(b);
+    return tt_totals_values(r->totals, sink);
+}
+
 static inline void rig_free(struct rig *r)
 {
+    tt_totals_free(r->totals);
     tt_worker_free(r->w);
     tt_script_free(r->script);
     tt_plan_free(r->plan);
