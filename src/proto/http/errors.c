@@ -93,6 +93,11 @@ void tt_http_error_curl(struct tt_http_error *e, CURLcode rc, long os_errno, lon
 {
     if (!detail || !*detail)
         detail = curl_easy_strerror(rc);
+    /* Answers that are no HTTP come as other errors: as an unsupported protocol, as a read error */
+    if (strstr(detail, "HTTP/0.9") || strstr(detail, "chunked-encoding")) {
+        set(e, TT_HTTP_E_OTHER, "malformed HTTP response", detail);
+        return;
+    }
     switch ((int)rc) {
     case CURLE_COULDNT_CONNECT:
         tt_http_error_syscall(e, TT_HTTP_OP_DIAL, (int)os_errno);

@@ -94,6 +94,18 @@ static void what_libcurl_says_is_kept_where_it_says_more(void **state)
     ARE(cases);
 }
 
+static void answers_that_are_no_http_are_malformed(void **state)
+{
+    (void)state;
+    static const struct curl_case cases[] = {
+        {CURLE_UNSUPPORTED_PROTOCOL, 0, 0, "Received HTTP/0.9 when not allowed", 1000,
+         "malformed HTTP response: Received HTTP/0.9 when not allowed"},
+        {CURLE_RECV_ERROR, 0, 0, "Too long hexadecimal number in chunked-encoding", 1000,
+         "malformed HTTP response: Too long hexadecimal number in chunked-encoding"},
+    };
+    ARE(cases);
+}
+
 static void without_a_detail_the_code_explains_itself(void **state)
 {
     (void)state;
@@ -197,6 +209,7 @@ int main(void)
         cmocka_unit_test(system_errors_name_the_operation),
         cmocka_unit_test(transfers_fail_as_their_system_call_did),
         cmocka_unit_test(what_libcurl_says_is_kept_where_it_says_more),
+        cmocka_unit_test(answers_that_are_no_http_are_malformed),
         cmocka_unit_test(without_a_detail_the_code_explains_itself),
         cmocka_unit_test(certificates_are_unknown_misnamed_or_otherwise_bad),
         cmocka_unit_test(handshakes_fail_for_want_of_tls_or_within_it),
