@@ -102,7 +102,11 @@ static void on_poll(uv_poll_t *p, int status, int events)
         w->armed = 0;
         return;
     }
-    int ev = (status < 0 ? CURL_CSELECT_ERR : 0) | (events & UV_READABLE ? CURL_CSELECT_IN : 0) |
+    if (status < 0) { /* libuv has stopped it; libcurl finds the reason when it reads or writes */
+        events = w->want;
+        uv_poll_start(p, w->armed = w->want, on_poll);
+    }
+    int ev = (events & UV_READABLE ? CURL_CSELECT_IN : 0) |
              (events & UV_WRITABLE ? CURL_CSELECT_OUT : 0);
     struct tt_curl *c = w->owner;
     drive(c, w->fd, ev);
