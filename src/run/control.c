@@ -128,8 +128,10 @@ void tt__control_publish(struct tt_run *r)
     if (!r->control)
         return;
     tt__judge(r, r->end_ns != 0);
+    uint64_t now = r->end_ns ? r->end_ns : tt_loop_now(r->loop);
     const struct tt_summary_info info = {
-        .duration_ns = (r->end_ns ? r->end_ns : tt_loop_now(r->loop)) - r->start_ns,
+        .duration_ns = now - r->start_ns,
+        .measured_ns = tt__measured_ns(r, now),
         .results = r->verdicts,
     };
     cJSON *data = tt_summary_data(r->plan, r->registry, r->totals, &info);
