@@ -151,6 +151,15 @@ void tt__control_publish(struct tt_run *r)
 /* --- commands
  * --------------------------------------------------------------------------------------- */
 
+/* How many of the first max bytes there are whole characters of. */
+static int cut(const char *s, size_t max)
+{
+    size_t n = strnlen(s, max);
+    while (n && ((unsigned char)s[n] & 0xC0) == 0x80)
+        n--;
+    return (int)n;
+}
+
 static void finish(struct tt_run *r, struct tt_intervention *c, bool ok)
 {
     char what[256];
@@ -159,7 +168,8 @@ static void finish(struct tt_run *r, struct tt_intervention *c, bool ok)
     if (ok) {
         int n = snprintf(what, sizeof what, "%s", names[c->kind]);
         if (c->scenario)
-            n += snprintf(what + n, sizeof what - (size_t)n, " %.64s", c->scenario);
+            n += snprintf(what + n, sizeof what - (size_t)n, " %.*s", cut(c->scenario, 64),
+                          c->scenario);
         if (c->kind == TT_INTERVENE_SCALE && c->vus >= 0)
             n += snprintf(what + n, sizeof what - (size_t)n, " vus=%lld", (long long)c->vus);
         if (c->kind == TT_INTERVENE_SCALE && c->max_vus >= 0)
@@ -168,7 +178,7 @@ static void finish(struct tt_run *r, struct tt_intervention *c, bool ok)
         if (c->kind == TT_INTERVENE_SCALE && c->rate >= 0)
             n += snprintf(what + n, sizeof what - (size_t)n, " rate=%g", c->rate);
         if (c->reason)
-            snprintf(what + n, sizeof what - (size_t)n, ": %.120s", c->reason);
+            snprintf(what + n, sizeof what - (size_t)n, ": %.*s", cut(c->reason, 120), c->reason);
         uint64_t at = tt_loop_now(r->loop) - r->start_ns;
         cJSON *entry = cJSON_CreateObject();
         cJSON_AddNumberToObject(entry, "at_s", (double)at / 1e9);
