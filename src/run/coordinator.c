@@ -23,12 +23,15 @@ void tt__end_badly(struct tt_run *r, int exit_code)
         r->exit_code = exit_code;
 }
 
-/* Cuts the scenarios now. */
+/* Cuts the scenarios now; that ends a pause too. */
 void tt__stop_scenarios(struct tt_run *r)
 {
     if (r->stop_asked)
         return;
     r->stop_asked = true;
+    if (r->paused)
+        r->paused_ns += tt_loop_now(r->loop) - r->pause_began_ns;
+    r->paused = false;
     if (r->phase == PHASE_PAUSED)
         tt__enter_phase(r, PHASE_TEARDOWN);
     else if (r->phase == PHASE_RUN)
