@@ -41,6 +41,20 @@ static double number(const cJSON *o, const char *name)
     return cJSON_IsNumber(v) ? v->valuedouble : 0;
 }
 
+/* The first item of a list or table; NULL: it is neither, or empty. Scripts hand us what they like.
+ */
+static const cJSON *items(const cJSON *o, const char *name)
+{
+    const cJSON *v = cJSON_GetObjectItemCaseSensitive(o, name);
+    return v ? v->child : NULL;
+}
+
+/* The same of a table: every item has a name. */
+static const cJSON *named_items(const cJSON *o, const char *name)
+{
+    return cJSON_IsObject(cJSON_GetObjectItemCaseSensitive(o, name)) ? items(o, name) : NULL;
+}
+
 /* Columns that a terminal shows for s: UTF-8 bytes that begin a character. */
 static size_t width(const char *s)
 {
@@ -103,10 +117,12 @@ static int by_name(const void *a, const void *b)
  * it. */
 static const cJSON **sorted_metrics(const struct text *x)
 {
-    const cJSON *metrics = cJSON_GetObjectItemCaseSensitive(x->data, "metrics");
-    size_t n = (size_t)cJSON_GetArraySize(metrics), i = 0;
+    const cJSON *metrics = named_items(x->data, "metrics");
+    size_t n = 0, i = 0;
+    for (const cJSON *m = metrics; m; m = m->next)
+        n++;
     const cJSON **list = tt_xcalloc(n + 1, sizeof *list);
-    for (const cJSON *m = metrics ? metrics->child : NULL; m; m = m->next)
+    for (const cJSON *m = metrics; m; m = m->next)
         list[i++] = m;
     qsort(list, n, sizeof *list, by_name);
     return list;
@@ -116,14 +132,14 @@ static void thresholds(struct text *x, const cJSON **metrics)
 {
     bool any = false;
     for (size_t i = 0; metrics[i]; i++) {
-        const cJSON *all = cJSON_GetObjectItemCaseSensitive(metrics[i], "thresholds");
-        if (!all || !all->child)
+        const cJSON *all = named_items(metrics[i], "thresholds");
+        if (!all)
             continue;
         if (!any)
             title(x, "THRESHOLDS");
         any = true;
         tt_buf_printf(&x->b, "    %s\n", metrics[i]->string);
-        for (const cJSON *t = all->child; t; t = t->next)
+        for (const cJSON *t = all; t; t = t->next)
             threshold_line(x, "    ", metrics[i], t);
         tt_buf_putc(&x->b, '\n');
     }
@@ -137,31 +153,29 @@ static void thresholds(struct text *x, const cJSON **metrics)
 
 static void count_checks(const cJSON *group, double *passes, double *fails)
 {
-    for (const cJSON *c = cJSON_GetObjectItemCaseSensitive(group, "checks")->child; c;
-         c = c->next) {
+    for (const cJSON *c = items(group, "checks"); c; c = c->next) {
         *passes += number(c, "passes");
         *fails += number(c, "fails");
     }
-    for (const cJSON *g = cJSON_GetObjectItemCaseSensitive(group, "groups")->child; g; g = g->next)
+    for (const cJSON *g = items(group, "groups"); g; g = g->next)
         count_checks(g, passes, fails);
 }
 
 static void check_lines(struct text *x, const cJSON *group)
 {
-    for (const cJSON *c = cJSON_GetObjectItemCaseSensitive(group, "checks")->child; c;
-         c = c->next) {
+    for (const cJSON *c = items(group, "checks"); c; c = c->next) {
         double passes = number(c, "passes"), fails = number(c, "fails");
         const char *path = field(group, "path");
         tt_buf_puts(&x->b, "    ");
         paint(x, fails > 0 ? "31" : "32", fails > 0 ? CROSS : TICK);
-        tt_buf_printf(&x->b, " %s%s%s\n", *path ? path + 2 : "", *path ? "::" : "",
-                      field(c, "name"));
+        path += tt_starts_with(path, "::") ? 2 : 0;
+        tt_buf_printf(&x->b, " %s%s%s\n", path, *path ? "::" : "", field(c, "name"));
         if (fails > 0)
             tt_buf_printf(&x->b,
                           "      \xE2\x86\xB3  %d%% \xE2\x80\x94 " TICK " %.0f / " CROSS " %.0f\n",
                           (int)(100 * passes / (passes + fails)), passes, fails);
     }
-    for (const cJSON *g = cJSON_GetObjectItemCaseSensitive(group, "groups")->child; g; g = g->next)
+    for (const cJSON *g = items(group, "groups"); g; g = g->next)
         check_lines(x, g);
 }
 
@@ -249,7 +263,7 @@ static void fill_cells(struct text *x, struct line *l)
         const cJSON *options = cJSON_GetObjectItemCaseSensitive(x->data, "options"), *name;
         cJSON_ArrayForEach(name, cJSON_GetObjectItemCaseSensitive(options, "summary_trend_stats"))
         {
-            const cJSON *s = cJSON_GetObjectItemCaseSensitive(v, name->valuestring);
+            const cJSON *s = cJSON_GetObjectItemCaseSensitive(v, cJSON_GetStringValue(name));
             if (!s || l->n_cells == COLUMNS_MAX)
                 continue;
             bool count = strcmp(s->string, "count") == 0;
