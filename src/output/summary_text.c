@@ -107,10 +107,16 @@ static void threshold_line(struct text *x, const char *indent, const cJSON *metr
     tt_buf_puts(&x->b, per_second ? "/s\n" : "\n");
 }
 
+/* "mine{a:b}" is before "mine_too": a sub-metric's brace sorts below all that names are made of. */
 static int by_name(const void *a, const void *b)
 {
-    const cJSON *const *x = a, *const *y = b;
-    return strcmp((*x)->string, (*y)->string);
+    const char *x = (*(const cJSON *const *)a)->string, *y = (*(const cJSON *const *)b)->string;
+    while (*x && *x == *y) {
+        x++;
+        y++;
+    }
+    int left = *x == '{' ? 1 : (unsigned char)*x, right = *y == '{' ? 1 : (unsigned char)*y;
+    return left - right;
 }
 
 /* The metrics sorted by name, sub-metrics after their parents; NULL at the end, the caller frees
