@@ -82,16 +82,29 @@ char *tt_summary_rate(char *buf, size_t size, double fraction)
     return buf;
 }
 
+/* Six decimals, less the zeros at the end. */
+static void cut_zeros(char *buf, size_t size, double v)
+{
+    snprintf(buf, size, "%.6f", v);
+    char *end = buf + strlen(buf);
+    while (end[-1] == '0')
+        *--end = '\0';
+    if (end[-1] == '.')
+        end[-1] = '\0';
+    if (strcmp(buf, "-0") == 0)
+        snprintf(buf, size, "0");
+}
+
 char *tt_summary_number(char *buf, size_t size, double v)
 {
     if (v == trunc(v) && fabs(v) < 1e15) {
         snprintf(buf, size, "%.0f", v);
         return buf;
     }
-    snprintf(buf, size, "%.6f", v);
-    char *end = buf + strlen(buf);
-    while (end[-1] == '0')
-        *--end = '\0';
+    if (fabs(v) >= 1e15)
+        snprintf(buf, size, "%g", v);
+    else
+        cut_zeros(buf, size, v);
     return buf;
 }
 
