@@ -26,7 +26,7 @@ static char *text_of(const char *json, bool color, enum tt_summary_mode mode)
 static void has(const char *out, const char *part)
 {
     if (!strstr(out, part))
-        fail_msg("'%s' is not in: %s", part, out);
+        fail_msg("'%s' is not in: %s", part, out ? out : "nothing");
 }
 
 /* The parts follow each other. */
@@ -36,7 +36,7 @@ static void in_order(const char *out, const char *const *parts, size_t n)
     for (size_t i = 0; i < n; i++) {
         at = strstr(at, parts[i]);
         if (!at)
-            fail_msg("'%s' is not at its place in: %s", parts[i], out);
+            fail_msg("'%s' is not at its place in: %s", parts[i], out ? out : "nothing");
     }
 }
 

@@ -42,7 +42,7 @@ static struct tt_run *prepare(struct words w, struct tt_err *err)
     for (int i = 0; i < WORDS_MAX && w.env[i]; i++)
         env[i] = (char *)(uintptr_t)w.env[i];
     *err = (struct tt_err){0};
-    return tt_run_prepare(argc, argv, env, err);
+    return tt_run_prepare(argc, argv, env, false, err);
 }
 
 static struct tt_run *prepared(struct words w)
