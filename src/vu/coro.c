@@ -180,19 +180,33 @@ static int resume_again(lua_State *L, int status, lua_KContext wrapped)
     return resume_ready(L, co, 0, wrapped);
 }
 
+/* Nobody can resume or close co any more: its variables are closed now. The ending that is under
+ * way goes on, unless a handler asks for the end of the test. */
+static void close_failed(struct tt_worker *w, lua_State *co)
+{
+    int status = lua_status(co);
+    if (status == LUA_OK || status == LUA_YIELD)
+        return;
+    struct tt__unwind u = tt__unwind_take(w);
+    lua_resetthread(co);
+    lua_settop(co, 0);
+    struct tt__unwind own = tt__unwind_take(w);
+    bool replaces = own.why == TT_UNWIND_ABORT || u.why == TT_UNWIND_NONE;
+    tt_free(replaces ? u.message : own.message);
+    tt__unwind_put(w, replaces ? own : u);
+}
+
 static int resume_failed(lua_State *L, lua_State *co, bool wrapped)
 {
+    struct tt_worker *w = tt_worker_of(L);
+    if (wrapped || must_go_on(L, LUA_ERRRUN))
+        close_failed(w, co);
     if (must_go_on(L, LUA_ERRRUN))
         return lua_error(L);
     if (!wrapped) {
         lua_pushboolean(L, 0);
         lua_insert(L, -2);
         return 2;
-    }
-    int status = lua_status(co);
-    if (status != LUA_OK && status != LUA_YIELD) {
-        lua_resetthread(co); /* close its variables */
-        lua_settop(co, 0);
     }
     if (lua_type(L, -1) == LUA_TSTRING) { /* say where */
         luaL_where(L, 1);

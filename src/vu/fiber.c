@@ -110,6 +110,13 @@ void tt__push_traceback(lua_State *L, const char *text, int level)
     lua_remove(L, -2);
 }
 
+/* Of the error on top of co, which may have more on it afterwards. Runs no Lua. */
+static const char *error_text(lua_State *co)
+{
+    const char *text = lua_tostring(co, -1);
+    return text ? text : lua_pushfstring(co, "(error object is a %s value)", luaL_typename(co, -1));
+}
+
 /* The error on top of co as text with a traceback, replacing it. */
 static void add_traceback(lua_State *co)
 {
@@ -118,9 +125,51 @@ static void add_traceback(lua_State *co)
         if (luaL_callmeta(co, -1, "__tostring") && lua_isstring(co, -1))
             text = lua_tostring(co, -1);
         else
-            text = lua_pushfstring(co, "(error object is a %s value)", luaL_typename(co, -1));
+            text = error_text(co);
     }
     tt__push_traceback(co, text, 0);
+}
+
+struct tt__unwind tt__unwind_take(struct tt_worker *w)
+{
+    struct tt__unwind u = {w->in->unwinding, w->in->unwind_message};
+    w->in->unwinding = TT_UNWIND_NONE;
+    w->in->unwind_message = NULL;
+    return u;
+}
+
+void tt__unwind_put(struct tt_worker *w, struct tt__unwind u)
+{
+    tt_free(w->in->unwind_message);
+    w->in->unwinding = u.why;
+    w->in->unwind_message = u.message;
+}
+
+/* Runs the pending __close handlers. An ending that a handler asks for must not pass as the one of
+ * whatever closes this fiber, which may be a handler or be unwinding itself. Of the handler's own
+ * only abort is left to do. */
+static int close_coroutine(struct tt_fiber *f)
+{
+    struct tt_worker *w = f->vu->w;
+    const bool closing = w->in->closing;
+    const struct tt__unwind outer = tt__unwind_take(w);
+    w->in->closing = true;
+    lua_State *before = tt__lua_enter(w, f->co);
+    if (f->dead) /* killed */
+        tt__waiting_forget(w, f);
+    int status = lua_resetthread(f->co);
+    tt__lua_leave(w, f->co, before);
+    w->in->closing = closing;
+    const struct tt__unwind own = tt__unwind_take(w);
+    if (own.why == TT_UNWIND_ABORT) {
+        f->vu->in->aborted = true;
+        lua_pushstring(f->co, own.message);
+        tt_fiber_fail_iteration(f);
+        lua_pop(f->co, 1);
+    }
+    tt_free(own.message);
+    tt__unwind_put(w, outer);
+    return status;
 }
 
 static void fiber_ended(struct tt_fiber *f, int status, int nresults)
@@ -140,15 +189,9 @@ static void fiber_ended(struct tt_fiber *f, int status, int nresults)
         if (why == TT_UNWIND_ABORT)
             f->vu->in->aborted = true;
     }
-    w->in->unwinding = TT_UNWIND_NONE;
-    tt_free(w->in->unwind_message);
-    w->in->unwind_message = NULL;
+    tt_free(tt__unwind_take(w).message);
     char *text = tt_xstrdup(lua_tostring(f->co, -1));
-    w->in->closing = true;
-    lua_State *before = tt__lua_enter(w, f->co);
-    lua_resetthread(f->co); /* runs pending __close, keeps an error object on top */
-    tt__lua_leave(w, f->co, before);
-    w->in->closing = false;
+    close_coroutine(f); /* what is on top of it now may be a handler's error */
     lua_settop(f->co, 0);
     lua_pushstring(f->co, text);
     tt_free(text);
@@ -202,14 +245,9 @@ void tt_fiber_kill(struct tt_fiber *f)
     if (f->started) {
         struct tt_fiber *current = w->current;
         w->current = f;
-        w->in->closing = true;
-        lua_State *before = tt__lua_enter(w, f->co);
-        tt__waiting_forget(w, f);
-        if (lua_resetthread(f->co) != LUA_OK)
+        if (close_coroutine(f) != LUA_OK)
             tt_log(TT_LOG_WARN, "a __close handler of a cancelled coroutine failed: %s",
-                   lua_tostring(f->co, -1));
-        tt__lua_leave(w, f->co, before);
-        w->in->closing = false;
+                   error_text(f->co));
         w->current = current;
     }
     lua_settop(f->co, 0);

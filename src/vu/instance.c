@@ -328,7 +328,7 @@ void tt_vu_interrupt(struct tt_vu *vu)
     cut(vu);
     tt_loop_unready(vu->w->loop, &in->finish);
     in->settling = false;
-    finish(vu, TT_INTERRUPTED);
+    finish(vu, in->aborted ? TT_ABORTED : TT_INTERRUPTED);
 }
 
 bool tt_vu_busy(const struct tt_vu *vu)

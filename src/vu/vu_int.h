@@ -90,6 +90,13 @@ void tt__lua_leave(struct tt_worker *w, lua_State *L, lua_State *before);
 /* fiber.c */
 void tt__fiber_pool_free(struct tt_worker *w);
 void tt__fiber_release(struct tt_fiber *f);
+/* An ending under way, put aside while __close handlers run. message is owned. */
+struct tt__unwind {
+    enum tt_unwind why;
+    char *message;
+};
+struct tt__unwind tt__unwind_take(struct tt_worker *w);
+void tt__unwind_put(struct tt_worker *w, struct tt__unwind u);
 void tt__push_traceback(lua_State *L, const char *text, int level); /* text with L's traceback */
 /* instance.c */
 void tt__vu_fiber_gone(struct tt_vu *vu);
