@@ -96,6 +96,7 @@ struct join {
     size_t n, missing; /* tasks still to end before the wait is over */
     bool timed_out;
     struct task **tasks;
+    const struct task *first, *first_failed; /* of those that have ended, in the order of time */
     struct waiter waiters[];
 };
 
@@ -136,6 +137,14 @@ static void join_timeout(struct tt_timer *t)
     tt_op_finish(&j->op);
 }
 
+static void note_end(struct join *j, const struct task *t)
+{
+    if (!j->first)
+        j->first = t;
+    if (!j->first_failed && t->state != TASK_RETURNED)
+        j->first_failed = t;
+}
+
 /* The task has ended: whoever waits for it hears of it. */
 static void task_settle(struct task *t, enum task_state state)
 {
@@ -143,6 +152,7 @@ static void task_settle(struct task *t, enum task_state state)
     t->fiber = NULL;
     for (struct waiter *x = t->waiters; x; x = x->next) {
         struct join *j = x->join;
+        note_end(j, t);
         if (!j->op.finished && (j->missing == 0 || --j->missing == 0))
             tt_op_finish(&j->op);
     }
@@ -228,6 +238,7 @@ static struct join *join_new(struct tt_worker *w, struct task **tasks, size_t n,
         j->waiters[i].join = j;
         if (tasks[i]->state != TASK_RUNS) {
             ended++;
+            note_end(j, tasks[i]);
         } else {
             j->waiters[i].next = tasks[i]->waiters;
             tasks[i]->waiters = &j->waiters[i];
@@ -336,6 +347,9 @@ static struct join *join_table(lua_State *L, const char *what, bool all)
         if (!luaL_testudata(L, -1, TASK_TYPE))
             luaL_error(L, "%s: expected a table of tasks, found a %s in it", what,
                        luaL_typename(L, -1));
+        const struct task *t = *(struct task **)lua_touserdata(L, -1);
+        if (all && t->fiber && t->fiber == tt_worker_of(L)->current)
+            luaL_error(L, "%s: a task cannot wait for itself", what);
         lua_pushvalue(L, -2);
         lua_rawseti(L, 2, ++n);
     }
@@ -360,10 +374,10 @@ static int all_done(lua_State *L, int status, lua_KContext op)
     lua_newtable(L);
     for (size_t i = 0; i < n; i++) {
         struct task *t = j->tasks[i];
-        if (t->state != TASK_RETURNED) {
+        if (t == j->first_failed)
             failed = (lua_Integer)i + 1;
+        if (t->state != TASK_RETURNED)
             continue;
-        }
         lua_rawgeti(L, 2, (lua_Integer)i + 1);
         lua_rawgeti(L, LUA_REGISTRYINDEX, t->results_ref);
         lua_rawgeti(L, -1, 1);
@@ -394,7 +408,7 @@ static int race_done(lua_State *L, int status, lua_KContext op)
     struct join *j = (struct join *)(void *)op;
     int n = 0;
     for (size_t i = 0; i < j->n && !n; i++) {
-        if (j->tasks[i]->state == TASK_RUNS)
+        if (j->tasks[i] != j->first)
             continue;
         lua_rawgeti(L, 2, (lua_Integer)i + 1);
         n = 1 + push_results(L, j->tasks[i]);
