@@ -193,10 +193,16 @@ static int l_random(lua_State *L)
 static int l_randomseed(lua_State *L)
 {
     uint64_t seed = tt_random_seed();
-    if (lua_isinteger(L, 1))
+    if (lua_isinteger(L, 1)) {
         seed = (uint64_t)lua_tointeger(L, 1);
-    else if (!lua_isnone(L, 1))
-        seed = (uint64_t)(int64_t)luaL_checknumber(L, 1);
+    } else if (!lua_isnone(L, 1)) { /* as lua.org's: a whole number is that number, else its bits */
+        lua_Number v = luaL_checknumber(L, 1);
+        lua_Integer whole;
+        if (lua_numbertointeger(v, &whole) && (lua_Number)whole == v)
+            seed = (uint64_t)whole;
+        else
+            memcpy(&seed, &v, sizeof seed);
+    }
     tt_rng_seed(script_rng(L), seed);
     return 0;
 }
@@ -278,6 +284,11 @@ static void open_io(lua_State *L, int globals, int real, bool unsafe)
         copy_field(L, io, lua_gettop(L), "type");
     }
     set_library(L, globals, "io");
+    if (!unsafe) { /* files' methods are shared by all virtual users too */
+        luaL_getmetatable(L, LUA_FILEHANDLE);
+        lua_pushliteral(L, "locked");
+        lua_setfield(L, -2, "__metatable");
+    }
     lua_settop(L, io - 1);
 }
 

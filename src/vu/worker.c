@@ -61,6 +61,22 @@ static int weak_table(lua_State *L)
     return luaL_ref(L, LUA_REGISTRYINDEX);
 }
 
+/* The plain tables in the module's table on top ("ttload.log"); one level deep. */
+static void freeze_fields(lua_State *L, const char *module)
+{
+    int table = lua_gettop(L);
+    for (lua_pushnil(L); lua_next(L, table); lua_settop(L, table + 1)) {
+        if (!lua_istable(L, -1) || lua_getmetatable(L, -1))
+            continue;
+        const char *name = lua_pushfstring(L, "%s.%s", module, lua_tostring(L, table + 1));
+        lua_insert(L, -2);
+        tt__freeze_push(L, name, true);
+        lua_pushvalue(L, table + 1);
+        lua_insert(L, -2);
+        lua_rawset(L, table); /* an existing field: allowed during the traversal */
+    }
+}
+
 /* In a protected call: the modules' open functions may raise. */
 static int open_library(lua_State *L)
 {
@@ -79,6 +95,7 @@ static int open_library(lua_State *L)
     for (size_t i = 0; tt_modules[i]; i++) {
         lua_pushcfunction(L, tt_modules[i]->open);
         lua_call(L, 0, 1);
+        freeze_fields(L, tt_modules[i]->name);
         tt__freeze_push(L, tt_modules[i]->name, true);
         lua_setfield(L, -2, tt_modules[i]->name);
     }

@@ -15,7 +15,7 @@ struct rig {
     struct tt_worker *w;
     struct tt_scenario sc;
     struct tt_totals *totals;
-    char path[64];
+    char path[64]; /* the scenario file if it is a temporary one, else "" */
     /* of the last iteration */
     enum tt_outcome how;
     bool ended;
@@ -38,26 +38,30 @@ static inline void rig_log(void *arg, enum tt_log_level level, const char *line)
     snprintf(r->log + n, sizeof r->log - n, "%s\n", line);
 }
 
-/* subs: sub-metrics to keep, NULL at the end; or NULL */
-static inline struct rig *rig_new_with(const char *text, const char *const *subs)
+/* All of it may be zero. */
+struct rig_config {
+    const char *const *subs; /* sub-metrics to keep, NULL at the end */
+    struct tt_text_list libs;
+    const struct tt_tag *env;
+    size_t n_env;
+    bool allow_unsafe;
+};
+
+/* Runs the scenario file at path. */
+static inline struct rig *rig_open(const char *path, const struct rig_config *config)
 {
     static const struct tt_services services = {.abort_test = rig_abort};
     struct rig *r = tt_xcalloc(1, sizeof *r);
     struct tt_err err = {0};
-    snprintf(r->path, sizeof r->path, "/tmp/ttload-vu-XXXXXX");
-    int fd = mkstemp(r->path);
-    assert_true(fd >= 0);
-    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
-    close(fd);
     tt_log_set_sink(rig_log, r);
     r->loop = tt_loop_new(&err);
     tt_loop_use_fake_clock(r->loop, 1000000000);
-    const struct tt_text_list no_libs = {0};
-    r->script = tt_script_load(r->path, &no_libs, &err);
-    assert_non_null(r->script);
+    r->script = tt_script_load(path, &config->libs, &err);
+    if (!r->script)
+        fail_msg("%s", err.text);
     r->registry = tt_registry_new();
-    for (; subs && *subs; subs++)
-        assert_true(tt_registry_add_sub(r->registry, *subs, &err));
+    for (const char *const *sub = config->subs; sub && *sub; sub++)
+        assert_true(tt_registry_add_sub(r->registry, *sub, &err));
     r->plan = tt_plan_new();
     r->plan->opt.max_cpu_time = 0;
     tt_registry_freeze(r->registry);
@@ -67,11 +71,31 @@ static inline struct rig *rig_new_with(const char *text, const char *const *subs
                                        .plan = r->plan,
                                        .registry = r->registry,
                                        .services = &services,
+                                       .env = config->env,
+                                       .n_env = config->n_env,
+                                       .allow_unsafe = config->allow_unsafe,
                                        .user = r};
     r->w = tt_worker_new(&c, &err);
     if (!r->w)
         fail_msg("%s", err.text);
     return r;
+}
+
+static inline struct rig *rig_new_as(const char *text, const struct rig_config *config)
+{
+    char path[64] = "/tmp/ttload-vu-XXXXXX";
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+    close(fd);
+    struct rig *r = rig_open(path, config);
+    snprintf(r->path, sizeof r->path, "%s", path);
+    return r;
+}
+
+static inline struct rig *rig_new_with(const char *text, const char *const *subs)
+{
+    return rig_new_as(text, &(struct rig_config){.subs = subs});
 }
 
 static inline struct rig *rig_new(const char *text)
@@ -102,7 +126,8 @@ static inline void rig_free(struct rig *r)
     tt_loop_drain(r->loop);
     tt_loop_free(r->loop);
     tt_log_set_sink(NULL, NULL);
-    unlink(r->path);
+    if (r->path[0])
+        unlink(r->path);
     tt_free(r);
 }
 
