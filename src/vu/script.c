@@ -300,20 +300,26 @@ int tt__l_load(lua_State *L)
     return lua_gettop(L);
 }
 
-static int load_path(lua_State *L)
+static int load_path(lua_State *L, const char *mode, int env)
 {
     const char *path = luaL_checkstring(L, 1);
-    int status = luaL_loadfilex(L, path, tt_worker_of(L)->in->allow_unsafe ? NULL : "t");
+    int status = luaL_loadfilex(L, path, tt_worker_of(L)->in->allow_unsafe ? mode : "t");
     if (status != LUA_OK)
         return status;
-    push_env(L);
-    lua_setupvalue(L, -2, 1);
+    if (env)
+        lua_pushvalue(L, env);
+    else
+        push_env(L);
+    if (!lua_setupvalue(L, -2, 1)) /* a binary function may have none */
+        lua_pop(L, 1);
     return LUA_OK;
 }
 
+/* loadfile(path, mode?, env?) */
 int tt__l_loadfile(lua_State *L)
 {
-    if (load_path(L) == LUA_OK)
+    int env = lua_isnone(L, 3) ? 0 : 3;
+    if (load_path(L, luaL_optstring(L, 2, NULL), env) == LUA_OK)
         return 1;
     lua_pushnil(L);
     lua_insert(L, -2);
@@ -322,7 +328,7 @@ int tt__l_loadfile(lua_State *L)
 
 int tt__l_dofile(lua_State *L)
 {
-    if (load_path(L) != LUA_OK)
+    if (load_path(L, NULL, 0) != LUA_OK)
         return lua_error(L);
     int base = lua_gettop(L);
     lua_call(L, 0, LUA_MULTRET);
