@@ -116,7 +116,8 @@ static void flush(struct tt_client *c)
     if (c->out_at == c->out.len) {
         tt_buf_clear(&c->out);
         c->out_at = 0;
-        if (c->close_after && c->state != TT__LINGER)
+        /* an answer that is still to come keeps it open, as long as there is somebody to read it */
+        if (c->close_after && c->state != TT__LINGER && (!c->x.pending || c->eof))
             linger(c);
     }
     if (!c->dead)
