@@ -5,7 +5,7 @@
 #include <lauxlib.h>
 #include <lua.h>
 
-/* params_lua.c */
+/* params_lua.c, params_headers_lua.c, body_lua.c (params_int.h) */
 /* Fills in c from the arguments: url at 1, body at 2, params at 3 (raises on misuse). A body that
  * is made from a table replaces the one at 2. */
 void tt__http_read_request(lua_State *L, struct tt_http_call *c, const char *what);
