@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-static bool put_text(struct tt_buf *b, const char *s)
+bool tt_json_write_text(struct tt_buf *b, const char *s)
 {
     tt_buf_putc(b, '"');
     while (*s) {
@@ -27,7 +27,7 @@ static bool put_text(struct tt_buf *b, const char *s)
     return tt_buf_putc(b, '"');
 }
 
-static bool put_number(struct tt_buf *b, double v)
+bool tt_json_write_number(struct tt_buf *b, double v)
 {
     char text[48];
     return tt_buf_puts(b, isfinite(v) ? tt_format_double(text, sizeof text, v) : "null");
@@ -36,9 +36,9 @@ static bool put_number(struct tt_buf *b, double v)
 static bool put(struct tt_buf *b, const cJSON *v, bool indent, int depth)
 {
     if (cJSON_IsNumber(v))
-        return put_number(b, v->valuedouble);
+        return tt_json_write_number(b, v->valuedouble);
     if (cJSON_IsString(v))
-        return put_text(b, v->valuestring);
+        return tt_json_write_text(b, v->valuestring);
     if (cJSON_IsRaw(v))
         return tt_buf_puts(b, v->valuestring);
     if (!cJSON_IsArray(v) && !cJSON_IsObject(v))
@@ -51,7 +51,7 @@ static bool put(struct tt_buf *b, const cJSON *v, bool indent, int depth)
         if (indent)
             tt_buf_printf(b, "\n%*s", 2 * depth + 2, "");
         if (!list) {
-            put_text(b, c->string);
+            tt_json_write_text(b, c->string);
             tt_buf_puts(b, indent ? ": " : ":");
         }
         put(b, c, indent, depth + 1);

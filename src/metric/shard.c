@@ -42,6 +42,8 @@ struct tt_shard {
     uint32_t
         *first_sub; /* by metric: its sub-metrics as a list through next_sub; UINT32_MAX ends it */
     uint32_t *next_sub;
+    const struct tt_sample_feed *feed; /* NULL: nobody wants single samples */
+    struct tt_sample_block *block;     /* being filled, or NULL */
 };
 
 typedef TT_VEC(size_t) index_list;
@@ -109,6 +111,7 @@ void tt_shard_free(struct tt_shard *s)
     if (!s)
         return;
     tt_batch_free(s->now);
+    tt_sample_block_drop(s->block);
     tt_free(s->first_sub);
     tt_free(s->next_sub);
     tt_free(s);
@@ -141,6 +144,30 @@ static void sink_add(struct sink *s, double v, uint64_t at_ns)
     s->seen = true;
 }
 
+void tt_shard_feed(struct tt_shard *s, const struct tt_sample_feed *f)
+{
+    s->feed = f;
+}
+
+static void give_block(struct tt_shard *s)
+{
+    if (s->block)
+        s->feed->give(s->feed->arg, s->block);
+    s->block = NULL;
+}
+
+void tt_shard_pass(struct tt_shard *s, tt_metric_id m, double v, const struct tt_tags *tags,
+                   uint64_t at_ns)
+{
+    if (!s->feed)
+        return;
+    if (!s->block)
+        s->block = tt_sample_block_new();
+    tt_sample_block_add(s->block, (struct tt_sample){at_ns, v, tags, m});
+    if (s->block->n == TT_SAMPLES_PER_BLOCK)
+        give_block(s);
+}
+
 void tt_shard_add(struct tt_shard *s, tt_metric_id m, double v, const struct tt_tags *tags,
                   uint64_t at_ns)
 {
@@ -149,6 +176,7 @@ void tt_shard_add(struct tt_shard *s, tt_metric_id m, double v, const struct tt_
     for (uint32_t i = s->first_sub[m]; i != UINT32_MAX; i = s->next_sub[i])
         if (tags->match[i / 64] >> i % 64 & 1)
             sink_add(&sinks[tt_registry_sub(s->now->registry, i)->sink], v, at_ns);
+    tt_shard_pass(s, m, v, tags, at_ns);
 }
 
 /* --- checks and groups
@@ -208,6 +236,7 @@ struct tt_batch *tt_shard_swap(struct tt_shard *s, struct tt_batch *spare)
 {
     struct tt_batch *out = s->now;
     s->now = spare ? spare : batch_new(out->registry);
+    give_block(s);
     return out;
 }
 

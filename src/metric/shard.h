@@ -4,7 +4,7 @@
  * batches into totals. Batches hold differences since the last one, so merging is addition and
  * nothing is lost or counted twice. */
 #pragma once
-#include "metric/tags.h"
+#include "metric/sample.h"
 
 struct tt_shard;
 struct tt_batch;
@@ -16,14 +16,19 @@ void tt_shard_free(struct tt_shard *s);
  * monotonic, orders gauges. */
 void tt_shard_add(struct tt_shard *s, tt_metric_id m, double v, const struct tt_tags *tags,
                   uint64_t at_ns);
+/* From now on every sample also goes to the feed, one by one; f outlives the shard. */
+void tt_shard_feed(struct tt_shard *s, const struct tt_sample_feed *f);
+/* A sample for the feed alone: it counts for no figure. */
+void tt_shard_pass(struct tt_shard *s, tt_metric_id m, double v, const struct tt_tags *tags,
+                   uint64_t at_ns);
 /* A named check's outcome for the list of checks (the checks metric is added by the caller through
  * tt_shard_add). */
 void tt_shard_check(struct tt_shard *s, const char *group_path, const char *name, bool ok,
                     uint64_t at_ns);
 /* Makes a group known ("::a::b"), in order of first use. */
 void tt_shard_group(struct tt_shard *s, const char *group_path, uint64_t at_ns);
-/* Takes what has come in since the last call. spare (a batch given back by the coordinator, or
- * NULL) becomes the new one. */
+/* Takes what has come in since the last call, and gives the feed what it has not got yet. spare (a
+ * batch given back by the coordinator, or NULL) becomes the new one. */
 struct tt_batch *tt_shard_swap(struct tt_shard *s, struct tt_batch *spare);
 void tt_batch_free(struct tt_batch *b);
 

@@ -31,6 +31,12 @@ struct tt_tagpool *tt_tagpool_new(const struct tt_registry *r, size_t capacity)
     return p;
 }
 
+static void drop(struct tt_tags *t)
+{
+    if (t && atomic_fetch_sub_explicit(&t->holders, 1, memory_order_acq_rel) == 1)
+        tt_free(t);
+}
+
 void tt_tagpool_free(struct tt_tagpool *p)
 {
     if (!p)
@@ -41,7 +47,7 @@ void tt_tagpool_free(struct tt_tagpool *p)
             tt_free(t);
         }
     for (size_t i = 0; i < TEMPORARIES; i++)
-        tt_free(p->temporary[i]);
+        drop(p->temporary[i]);
     tt_free(p->table);
     tt_free(p);
 }
@@ -160,7 +166,9 @@ const struct tt_tags *tt_tags_with(struct tt_tagpool *p, const struct tt_tags *b
     }
     p->overflow++;
     struct tt_tags **place = &p->temporary[p->next_temporary++ % TEMPORARIES];
-    tt_free(*place);
+    drop(*place);
+    t->temporary = true;
+    atomic_init(&t->holders, 1);
     return *place = t;
 }
 
@@ -180,4 +188,22 @@ size_t tt_tags_count(const struct tt_tags *t)
 struct tt_tag tt_tags_at(const struct tt_tags *t, size_t i)
 {
     return t->tags[i];
+}
+
+/* The count is the one thing about a set that changes. */
+static struct tt_tags *counted(const struct tt_tags *t)
+{
+    return (struct tt_tags *)(uintptr_t)t;
+}
+
+void tt_tags_keep(const struct tt_tags *t)
+{
+    if (t->temporary)
+        atomic_fetch_add_explicit(&counted(t)->holders, 1, memory_order_relaxed);
+}
+
+void tt_tags_drop(const struct tt_tags *t)
+{
+    if (t->temporary)
+        drop(counted(t));
 }

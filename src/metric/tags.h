@@ -21,3 +21,7 @@ const struct tt_tags *tt_tags_with(struct tt_tagpool *p, const struct tt_tags *b
 const char *tt_tags_get(const struct tt_tags *t, const char *key); /* NULL when absent */
 size_t tt_tags_count(const struct tt_tags *t);
 struct tt_tag tt_tags_at(const struct tt_tags *t, size_t i); /* sorted by key */
+/* A temporary set stays valid from keep to drop, which any thread may call; the other sets stay as
+ * long as the pool anyway, so that keeping one costs a comparison. */
+void tt_tags_keep(const struct tt_tags *t);
+void tt_tags_drop(const struct tt_tags *t);

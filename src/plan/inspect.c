@@ -43,6 +43,7 @@ static void add_option(cJSON *out, struct tt_options *o, enum tt_opt_id id)
         cJSON_AddStringToObject(out, opt->name, *(const char *const *)v);
         break;
     case TT_OPT_LIST:
+    case TT_OPT_TEXTS:
         list = cJSON_AddArrayToObject(out, opt->name);
         for (size_t i = 0; i < ((const struct tt_text_list *)v)->n; i++)
             cJSON_AddItemToArray(list,

@@ -224,9 +224,13 @@ bool tt__option_from_text(struct tt_options *o, struct tt_arena *a, enum tt_opt_
         *(const char **)v = tt_arena_strdup(a, text);
         break;
     case TT_OPT_LIST:
+    case TT_OPT_TEXTS:
         if (!append)
             *(struct tt_text_list *)v = (struct tt_text_list){0};
-        list_split(v, a, text);
+        if (opt->type == TT_OPT_TEXTS && layer == TT_LAYER_FLAG)
+            list_add(v, a, text, strlen(text));
+        else
+            list_split(v, a, text);
         break;
     case TT_OPT_TAGS:
     case TT_OPT_ENV:
@@ -339,6 +343,7 @@ static bool from_json(struct tt_options *o, struct tt_arena *a, enum tt_opt_id i
         *(const char **)at = tt_arena_strdup(a, v->valuestring);
         return true;
     case TT_OPT_LIST:
+    case TT_OPT_TEXTS:
         return json_list(v, a, at, err);
     case TT_OPT_TAGS:
     case TT_OPT_ENV:

@@ -36,6 +36,7 @@ struct tt_tag_list {
 #define TT_OPT_CTYPE_DURATION uint64_t /* ns */
 #define TT_OPT_CTYPE_STRING   const char *
 #define TT_OPT_CTYPE_LIST     struct tt_text_list
+#define TT_OPT_CTYPE_TEXTS    struct tt_text_list
 #define TT_OPT_CTYPE_TAGS     struct tt_tag_list
 #define TT_OPT_CTYPE_ENV      struct tt_tag_list
 #define TT_OPT_CTYPE_JSON     cJSON * /* owned by the options; tt_options_fini */

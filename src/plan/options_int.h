@@ -11,6 +11,7 @@ enum tt__option_type {
     TT_OPT_DURATION,
     TT_OPT_STRING,
     TT_OPT_LIST,
+    TT_OPT_TEXTS,
     TT_OPT_TAGS,
     TT_OPT_ENV,
     TT_OPT_JSON

@@ -103,6 +103,7 @@ static void tick_complete(struct tt_run *r)
         r->last_tick_wanted = false;
         ask_tick(r);
     } else if (r->phase == PHASE_SUMMARY) {
+        tt_outputs_close(r->outputs);
         tt__judge(r, true);
         tt__judge_report(r);
         write_summary(r);
@@ -287,6 +288,7 @@ void tt__enter_phase(struct tt_run *r, enum tt__phase phase)
         break;
     case PHASE_QUIT:
         tt_timer_stop(r->loop, &r->tick);
+        tt_outputs_close(r->outputs); /* while the workers' tag sets still exist */
         tt__post_all(r, (struct tt__order){.kind = ORDER_QUIT});
         break;
     }
@@ -469,10 +471,21 @@ static void open_run(struct tt_run *r)
     signal_start(r, &r->sigterm, SIGTERM);
 }
 
+static bool open_outputs(struct tt_run *r, struct tt_err *err)
+{
+    r->outputs = tt_outputs_open(&r->plan->opt.out, r->plan, r->registry, err);
+    if (!r->outputs)
+        return false;
+    r->feed = tt_outputs_feed(r->outputs);
+    tt_shard_feed(r->shard, r->feed);
+    return true;
+}
+
 static void close_run(struct tt_run *r)
 {
     uv_close((uv_handle_t *)&r->sigint, NULL);
     uv_close((uv_handle_t *)&r->sigterm, NULL);
+    tt_outputs_free(r->outputs);
     tt_loop_close_mailbox(r->loop);
     tt_loop_drain(r->loop);
     tt_loop_free(r->loop);
@@ -499,7 +512,7 @@ int tt_run_go(struct tt_run *r, const struct tt_run_view *view, struct tt_err *e
     if (!r->loop)
         return err->exit_code;
     open_run(r);
-    if (!tt__control_open(r, err)) {
+    if (!open_outputs(r, err) || !tt__control_open(r, err)) {
         int code = err->exit_code;
         close_run(r);
         return code;

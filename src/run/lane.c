@@ -96,6 +96,8 @@ void *tt__lane_main(void *arg)
         .user = lane,
     };
     lane->w = tt_worker_new(&c, &rep->err);
+    if (lane->w)
+        tt_shard_feed(lane->w->shard, r->feed);
     rep->failed = !lane->w || !make_vus(lane, &rep->err);
     tt__report_post(lane, rep);
     tt_loop_run(lane->loop); /* until ORDER_QUIT */

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/units.h"
 #include "control/control.h"
+#include "output/output.h"
 #include "output/summary.h"
 #include "run/run.h"
 #include "vu/instance.h"
@@ -191,6 +192,8 @@ struct tt_run {
     struct tt_totals *totals;
     struct tt_tagpool *tags;
     struct tt_shard *shard; /* vus, vus_max */
+    struct tt_outputs *outputs;
+    const struct tt_sample_feed *feed; /* theirs; read by the workers when they start */
     const struct tt_tags *run_tags;
     struct tt_batch *spare;
     struct tt_timer tick, call_timeout;

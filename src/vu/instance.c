@@ -23,7 +23,11 @@ struct tt_vu *tt_vu_running(lua_State *L, const char *what)
 void tt_vu_sample(struct tt_vu *vu, tt_metric_id m, double v, const struct tt_tags *tags,
                   uint64_t at_ns)
 {
-    if (vu->stage != TT_STAGE_SUMMARY && vu->w->shard && !vu->warming)
+    if (vu->stage == TT_STAGE_SUMMARY || !vu->w->shard)
+        return;
+    if (vu->warming)
+        tt_shard_pass(vu->w->shard, m, v, tags ? tags : vu->tags, at_ns);
+    else
         tt_shard_add(vu->w->shard, m, v, tags ? tags : vu->tags, at_ns);
 }
 

@@ -183,8 +183,8 @@ void tt_worker_free(struct tt_worker *w)
     }
     tt_loop_drain(w->loop);
     tt__watchdog_stop(w->in->watchdog);
-    tt_tagpool_free(w->tags);
     tt_shard_free(w->shard);
+    tt_tagpool_free(w->tags);
     tt_map_fini(&w->in->errors, tt_free);
     tt_free(w->in->unwind_message);
     tt_free(w->in->vu_state_offset);

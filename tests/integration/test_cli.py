@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The command line: what users do wrong, exit codes, signals, summary files."""
+import json
 import os
 import re
 import signal
@@ -185,6 +186,33 @@ return M""")
         self.assertEqual(data["metrics"]["iterations"]["values"]["count"], 4)
         self.assertEqual(data["metrics"]["checks"]["values"]["rate"], 1)
         self.assertEqual(data["root_group"]["checks"][0]["passes"], 4)
+
+    def test_json_has_every_sample(self):
+        script = self.write("s.lua", """
+local tt = require "ttload"
+return { options = { vus = 3, iterations = 30 }, default = function() tt.check(1, { one = true }) end }
+""")
+        result = self.ttload("run", "--quiet", "--workers", "2", "--out", "json=all,of it.json", script)
+        self.assertEqual(result.code, 0, result.err)
+        with open(os.path.join(self.folder, "all,of it.json"), encoding="utf-8") as f:
+            lines = [json.loads(line) for line in f]
+        checks = [p["data"] for p in lines if p["type"] == "Point" and p["metric"] == "checks"]
+        self.assertEqual(len(checks), 30)
+        self.assertEqual(checks[0]["tags"], {"check": "one", "group": "", "scenario": "default"})
+        self.assertEqual({p["metric"] for p in lines if p["type"] == "Point"},
+                         {p["metric"] for p in lines if p["type"] == "Metric"})
+        self.assertLess({"iterations", "iteration_duration", "vus", "vus_max"}, {p["metric"] for p in lines})
+
+    def test_warm_up_is_in_the_samples_with_its_tag(self):
+        script = self.write("s.lua", """
+return { options = { scenarios = { a = { executor = "per-vu-iterations", iterations = 2, warmup = "1h" } } },
+         default = function() end }
+""")
+        result = self.ttload("run", "--quiet", "--out", "json=out.json", script)
+        self.assertEqual(result.code, 0, result.err)
+        with open(os.path.join(self.folder, "out.json"), encoding="utf-8") as f:
+            points = [p for p in map(json.loads, f) if p["type"] == "Point" and p["metric"] == "iterations"]
+        self.assertEqual([p["data"]["tags"].get("warmup") for p in points], ["true", "true"])
 
     def test_vus_and_duration_replace_the_scripts_stages(self):
         self.write("t.lua", script('stages = { { duration = "1h", target = 5 } }', "tt.sleep(0.1)"))

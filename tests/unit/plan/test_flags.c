@@ -168,6 +168,9 @@ static void repeated_lists_add_up_after_replacing_the_lower_layer(void **state)
     assert_int_equal(f->o.summary_trend_stats.n, 3);
     assert_string_equal(f->o.summary_trend_stats.items[0], "avg");
     assert_string_equal(f->o.summary_trend_stats.items[2], "p(99)");
+    taken(f, FLAGS("-o", "csv=a=1,b=2", "--out=json")); /* each one text, commas and all */
+    assert_int_equal(f->o.out.n, 2);
+    assert_string_equal(f->o.out.items[0], "csv=a=1,b=2");
     taken(f, FLAGS("--lib", "a", "--lib", "b"));
     assert_int_equal(f->o.lib.n, 2);
     taken(f, FLAGS("--lib", "c")); /* another command line */
