@@ -276,6 +276,20 @@ void tt_curl_start(struct tt_curl *c, struct tt_transfer *t)
     drive_due(c);
 }
 
+void tt_curl_resume(struct tt_curl *c, struct tt_transfer *t)
+{
+    if (!t->running)
+        return;
+    CURLcode rc = curl_easy_pause(t->easy, CURLPAUSE_CONT);
+    if (rc != CURLE_OK) { /* the write callback refused what had been kept for it */
+        curl_multi_remove_handle(c->multi, t->easy);
+        t->running = false;
+        t->done(t, rc);
+    } else if (!c->driving) { /* a timer of 0 ms was asked for */
+        drive_due(c);
+    }
+}
+
 void tt_curl_cancel(struct tt_curl *c, struct tt_transfer *t)
 {
     if (!t->running)

@@ -33,5 +33,8 @@ CURL *tt_curl_easy_new(struct tt_curl *c, struct tt_transfer *t);
 /* Starts t->easy: the request is written before this returns when a connection is at hand. done may
  * be called before this returns. */
 void tt_curl_start(struct tt_curl *c, struct tt_transfer *t);
+/* Goes on with a transfer whose write callback said CURL_WRITEFUNC_PAUSE. The callback is called,
+ * and done may be, before this returns. */
+void tt_curl_resume(struct tt_curl *c, struct tt_transfer *t);
 /* Takes a running transfer out; done is not called. Its connection is closed. */
 void tt_curl_cancel(struct tt_curl *c, struct tt_transfer *t);

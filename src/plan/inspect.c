@@ -36,6 +36,9 @@ static void add_option(cJSON *out, struct tt_options *o, enum tt_opt_id id)
     case TT_OPT_NUMBER:
         cJSON_AddNumberToObject(out, opt->name, *(const double *)v);
         break;
+    case TT_OPT_SIZE:
+        cJSON_AddNumberToObject(out, opt->name, (double)*(const uint64_t *)v);
+        break;
     case TT_OPT_DURATION:
         tt__json_add_duration(out, opt->name, *(const uint64_t *)v);
         break;

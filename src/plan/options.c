@@ -220,6 +220,9 @@ bool tt__option_from_text(struct tt_options *o, struct tt_arena *a, enum tt_opt_
     case TT_OPT_DURATION:
         ok = tt_parse_duration(text, v, err);
         break;
+    case TT_OPT_SIZE:
+        ok = tt_parse_size(text, v, err);
+        break;
     case TT_OPT_STRING:
         *(const char **)v = tt_arena_strdup(a, text);
         break;
@@ -283,6 +286,17 @@ bool tt__json_int(const cJSON *v, int64_t *out, struct tt_err *err)
     return true;
 }
 
+static bool json_size(const cJSON *v, uint64_t *bytes, struct tt_err *err)
+{
+    int64_t n;
+    if (cJSON_IsString(v))
+        return tt_parse_size(v->valuestring, bytes, err);
+    if (!cJSON_IsNumber(v) || !tt__json_int(v, &n, err) || n < 0)
+        return wrong_type(v, "a size (\"16MiB\") or a number of bytes", err);
+    *bytes = (uint64_t)n;
+    return true;
+}
+
 bool tt__json_tags(const cJSON *v, struct tt_arena *a, struct tt_tag_list *out, struct tt_err *err)
 {
     char number[32];
@@ -337,6 +351,8 @@ static bool from_json(struct tt_options *o, struct tt_arena *a, enum tt_opt_id i
         return cJSON_IsNumber(v) || wrong_type(v, "a number", err);
     case TT_OPT_DURATION:
         return tt__json_duration(v, at, err);
+    case TT_OPT_SIZE:
+        return json_size(v, at, err);
     case TT_OPT_STRING:
         if (!cJSON_IsString(v))
             return wrong_type(v, "text", err);

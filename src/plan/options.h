@@ -34,6 +34,7 @@ struct tt_tag_list {
 #define TT_OPT_CTYPE_INT      int64_t
 #define TT_OPT_CTYPE_NUMBER   double
 #define TT_OPT_CTYPE_DURATION uint64_t /* ns */
+#define TT_OPT_CTYPE_SIZE     uint64_t /* bytes */
 #define TT_OPT_CTYPE_STRING   const char *
 #define TT_OPT_CTYPE_LIST     struct tt_text_list
 #define TT_OPT_CTYPE_TEXTS    struct tt_text_list

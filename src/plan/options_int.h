@@ -9,6 +9,7 @@ enum tt__option_type {
     TT_OPT_INT,
     TT_OPT_NUMBER,
     TT_OPT_DURATION,
+    TT_OPT_SIZE,
     TT_OPT_STRING,
     TT_OPT_LIST,
     TT_OPT_TEXTS,

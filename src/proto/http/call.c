@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/str.h"
+#include "proto/http/body.h"
 #include "vu/fiber.h"
 #include <stdio.h>
 #include <string.h>
@@ -23,14 +24,14 @@ static void begin_hop(struct tt_http_call *c);
 static void reset_results(struct tt_http_exchange *x)
 {
     tt_buf_clear(&x->head);
-    tt_buf_clear(&x->body);
+    tt_http_body_reset(x);
     x->at = (struct tt_http_stamps){0};
     x->error.code = 0;
     x->redirect = x->tls_version = x->tls_cipher = NULL;
     x->remote_ip[0] = '\0';
     x->remote_port = 0;
     x->sent_bytes = x->received_bytes = 0;
-    x->sets_cookies = false;
+    x->sets_cookies = x->tls_resumed = false;
 }
 
 /* --- failed requests in the log: identical ones are counted, one line a second -----------------
@@ -229,7 +230,8 @@ static void exchange(struct tt_http_call *c)
     x->upload = c->body;
     x->upload_len = c->body_len;
     x->has_content_type = tt_http_call_has_header(c, "Content-Type");
-    x->accepts_encoding = tt_http_call_has_header(c, "Accept-Encoding");
+    x->max_body = c->engine->max_body;
+    x->max_ratio = c->engine->max_ratio;
     x->keep = c->keep_body ? TT_HTTP_KEEP_BODY : TT_HTTP_DISCARD_BODY;
     c->engine->transport->start(c->engine->carrier, c->hv->session, x);
 }
@@ -324,19 +326,36 @@ static void stop(struct tt_http_call *c)
     c->looking_up = false;
 }
 
+/* What took too long; dialled as it was before the exchange was stopped. */
+static const char *timeout_text(const struct tt_http_call *c, bool looking_up, bool dialled)
+{
+    const struct tt_http_stamps *at = &c->x.at;
+    if (looking_up)
+        return "request timeout: looking up the name";
+    if (at->first_byte)
+        return "request timeout: receiving the response";
+    if (at->ready)
+        return at->sent ? "request timeout: waiting for the response"
+                        : "request timeout: sending the request";
+    return dialled && c->parsed.https ? "request timeout: TLS handshake"
+                                      : "request timeout: connecting";
+}
+
 static void on_timer(struct tt_timer *t)
 {
     struct tt_http_call *c =
         (struct tt_http_call *)((char *)t - offsetof(struct tt_http_call, timer));
     uint64_t now = tt_loop_now(c->engine->w->loop);
+    bool looking_up = c->looking_up;
+    bool dialled = !looking_up && c->engine->transport->dialled(c->engine->carrier, &c->x);
     if (now >= c->deadline_ns) {
         stop(c);
-        fail_hop(c, TT_HTTP_E_TIMEOUT, "request timeout");
+        fail_hop(c, TT_HTTP_E_TIMEOUT, timeout_text(c, looking_up, dialled));
         return;
     }
     if (now < c->dial_deadline_ns) { /* a later hop has its own time to connect */
         arm(c);
-    } else if (c->looking_up || c->engine->transport->dialled(c->engine->carrier, &c->x)) {
+    } else if (looking_up || dialled) {
         c->dial_deadline_ns = TT_NEVER;
         arm(c);
     } else {

@@ -68,6 +68,7 @@ struct tt_http_engine {
     const struct tt_http_transport *transport;
     void *carrier; /* the transport's, made at the first request */
     struct tt_resolver *resolver;
+    uint64_t max_body, max_ratio; /* of the options */
     struct tt_http_call *idle;
     const struct tt_op_class *op_class;
     struct tt_http_tag_cache tags;

@@ -13,8 +13,8 @@
 #include "base/memory.h"
 #include "base/str.h"
 #include "net/curl_loop.h"
+#include "proto/http/body.h"
 #include "proto/http/headers.h"
-#include "proto/http/transport.h"
 #include <openssl/ssl.h>
 #include <stdio.h>
 #include <string.h>
@@ -36,7 +36,7 @@ struct carrier {
     size_t fed; /* bytes of a big body given to libcurl */
     char connect_to_text[72];
     struct curl_slist connect_to;
-    bool has_connect_to, has_custom_method, decodes;
+    bool has_connect_to, has_custom_method, paused;
     enum shape shape;
     char error[CURL_ERROR_SIZE];
 };
@@ -60,7 +60,7 @@ static void note_tls(struct carrier *c)
     if (curl_easy_getinfo(c->transfer.easy, CURLINFO_TLS_SSL_PTR, &info) != CURLE_OK || !info ||
         !info->internals)
         return;
-    const SSL *ssl = info->internals;
+    SSL *ssl = info->internals;
     switch (SSL_version(ssl)) {
     case TLS1_VERSION:
         c->x->tls_version = "tls1.0";
@@ -76,6 +76,7 @@ static void note_tls(struct carrier *c)
     }
     const SSL_CIPHER *cipher = SSL_get_current_cipher(ssl);
     c->x->tls_cipher = cipher ? SSL_CIPHER_standard_name(cipher) : NULL;
+    c->x->tls_resumed = SSL_session_reused(ssl);
 }
 
 static size_t on_header(char *p, size_t size, size_t n, void *arg)
@@ -90,16 +91,20 @@ static size_t on_header(char *p, size_t size, size_t n, void *arg)
     }
     if (n > 11 && (p[0] | 0x20) == 's' && tt_strnieq(p, "set-cookie:", 11))
         x->sets_cookies = true;
-    return tt_http_headers_add(&x->head, p, n) ? n : 0;
+    if (tt_http_headers_add(&x->head, p, n))
+        return n;
+    tt_http_error_set(&x->error, TT_HTTP_E_TOO_LARGE, "response headers too large");
+    return 0;
 }
 
 static size_t on_body(char *p, size_t size, size_t n, void *arg)
 {
     struct carrier *c = arg;
     n *= size;
-    if (c->x->keep == TT_HTTP_DISCARD_BODY)
-        return n;
-    return tt_buf_append(&c->x->body, p, n) ? n : 0;
+    c->paused = tt_http_body_full(c->x);
+    if (c->paused)
+        return CURL_WRITEFUNC_PAUSE;
+    return tt_http_body_put(c->x, p, n) ? n : 0;
 }
 
 static size_t on_read(char *p, size_t size, size_t n, void *arg)
@@ -282,16 +287,13 @@ static void curl_start(void *self, struct tt_http_session *s, struct tt_http_exc
     c->x = x;
     x->carrier = c;
     c->error[0] = '\0';
+    c->paused = false;
     curl_easy_setopt(easy, CURLOPT_SHARE, share_of(s));
     curl_easy_setopt(easy, CURLOPT_URL, x->url);
     set_method(c, x);
     set_headers(c, x);
     set_body(c, x);
     set_connect_to(c, x);
-    if (x->accepts_encoding != c->decodes) {
-        curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, x->accepts_encoding ? "" : NULL);
-        c->decodes = x->accepts_encoding;
-    }
     tt_curl_start(t->curl, &c->transfer);
 }
 
@@ -359,7 +361,8 @@ static void on_transfer_done(struct tt_transfer *t, CURLcode result)
         char *redirect = NULL;
         curl_easy_getinfo(easy, CURLINFO_REDIRECT_URL, &redirect);
         x->redirect = redirect;
-    } else {
+        tt_http_body_end(x);
+    } else if (!x->error.code) { /* else a callback refused what came, and said why */
         long err = 0, verify = 0;
         curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &err);
         curl_easy_getinfo(easy, CURLINFO_SSL_VERIFYRESULT, &verify);
@@ -380,6 +383,16 @@ static void curl_cancel(void *self, struct tt_http_exchange *x)
     take_measures(c, x);
     tt_curl_cancel(t->curl, &c->transfer);
     carrier_put(c);
+}
+
+static void curl_resume(void *self, struct tt_http_exchange *x)
+{
+    struct transport *t = self;
+    struct carrier *c = x->carrier;
+    if (!c || !c->paused)
+        return;
+    c->paused = false;
+    tt_curl_resume(t->curl, &c->transfer);
 }
 
 static bool curl_dialled(void *self, const struct tt_http_exchange *x)
@@ -471,5 +484,6 @@ const struct tt_http_transport tt_http_curl_transport = {
     .session_clear_cookies = curl_session_clear_cookies,
     .start = curl_start,
     .cancel = curl_cancel,
+    .resume = curl_resume,
     .dialled = curl_dialled,
 };

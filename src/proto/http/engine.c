@@ -2,10 +2,11 @@
 /* A worker's HTTP engine: the pool of calls, the transport and resolver made at the first request,
  * and what a VU keeps. */
 #include "base/memory.h"
+#include "proto/http/body.h"
 #include "proto/http/call.h"
 
 enum { HEAD_MAX = 1024 * 1024, LINES_MAX = 1024 * 1024, URL_MAX = 1024 * 1024 };
-#define BODY_MAX    ((size_t)1 << 30)
+#define BODY_MAX    ((size_t)1 << 32)   /* the limit that users see is in the exchange */
 #define KEEP_MEMORY ((size_t)64 * 1024) /* a pooled call's buffers are given back above this */
 
 void tt_http_engine_init(struct tt_http_engine *e, struct tt_worker *w,
@@ -13,6 +14,11 @@ void tt_http_engine_init(struct tt_http_engine *e, struct tt_worker *w,
 {
     *e = (struct tt_http_engine){
         .w = w, .opt = w->plan ? &w->plan->opt : NULL, .transport = transport};
+    if (e->opt) {
+        e->max_body = e->opt->max_response_body_size;
+        e->max_ratio =
+            e->opt->max_decompression_ratio > 0 ? (uint64_t)e->opt->max_decompression_ratio : 0;
+    }
 }
 
 static void call_free(struct tt_http_call *c)
@@ -23,6 +29,7 @@ static void call_free(struct tt_http_call *c)
     tt_buf_fini(&c->hop_url[0]);
     tt_buf_fini(&c->hop_url[1]);
     tt_buf_fini(&c->x.head);
+    tt_http_body_reset(&c->x);
     tt_buf_fini(&c->x.body);
     tt_free(c);
 }
@@ -121,6 +128,7 @@ void tt_http_call_put(struct tt_http_call *c)
     give_back(&c->hop_url[0]);
     give_back(&c->hop_url[1]);
     give_back(&c->x.head);
+    tt_http_body_reset(&c->x);
     give_back(&c->x.body);
     c->vu = NULL;
     c->next = c->engine->idle;

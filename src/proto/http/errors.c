@@ -98,6 +98,10 @@ void tt_http_error_curl(struct tt_http_error *e, CURLcode rc, long os_errno, lon
         set(e, TT_HTTP_E_OTHER, "malformed HTTP response", detail);
         return;
     }
+    if (strstr(detail, "Too large response headers")) { /* libcurl has a limit of its own */
+        tt_http_error_set(e, TT_HTTP_E_TOO_LARGE, "response headers too large");
+        return;
+    }
     switch ((int)rc) {
     case CURLE_COULDNT_CONNECT:
         tt_http_error_syscall(e, TT_HTTP_OP_DIAL, (int)os_errno);

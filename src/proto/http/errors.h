@@ -24,7 +24,8 @@ enum {
     TT_HTTP_E_HTTP2 = 1600,
     TT_HTTP_E_HTTP2_GOAWAY = 1610, /* unknown code; 1611 + code for the known ones */
     TT_HTTP_E_HTTP2_STREAM = 1630, /* likewise 1631 + code */
-    TT_HTTP_E_DECODE = 1701
+    TT_HTTP_E_DECODE = 1701,
+    TT_HTTP_E_TOO_LARGE = 1710 /* headers or body over their limit; not in k6 */
 };
 
 struct tt_http_error {

@@ -12,7 +12,13 @@
 /* A VU's own: connections, TLS sessions, cookies. Made by the transport. */
 struct tt_http_session;
 
-enum tt_http_keep { TT_HTTP_KEEP_BODY, TT_HTTP_DISCARD_BODY };
+struct tt_http_decoder;
+
+enum tt_http_keep {
+    TT_HTTP_KEEP_BODY,    /* all of it in body */
+    TT_HTTP_DISCARD_BODY, /* read and counted only */
+    TT_HTTP_STREAM_BODY   /* body has what arrived and was not taken yet: see arrived */
+};
 
 struct tt_http_exchange {
     /* To send. Borrowed from start until done or cancel. */
@@ -24,10 +30,11 @@ struct tt_http_exchange {
     const char *headers;
     size_t n_headers;
     bool has_content_type; /* among them */
-    bool accepts_encoding; /* among them: the response's content encoding is undone */
     const char *upload;    /* the request's body; NULL: none */
     size_t upload_len;
     enum tt_http_keep keep;
+    uint64_t max_body;  /* bytes of a kept body; 0: no limit */
+    uint64_t max_ratio; /* of decoded to wire bytes of a compressed body; 0: no limit */
     /* Where to connect instead of the URL's host and port: "127.0.0.1:80", "" = the URL says it. */
     char connect_to[64];
 
@@ -40,7 +47,16 @@ struct tt_http_exchange {
     uint16_t remote_port;
     const char *tls_version, *tls_cipher; /* static text; NULL without TLS */
     uint64_t sent_bytes, received_bytes;
-    bool sets_cookies; /* the response had a Set-Cookie */
+    uint64_t wire_bytes, decoded_bytes; /* of the body: as it came, and without its codings */
+    bool sets_cookies;                  /* the response had a Set-Cookie */
+    bool tls_resumed;                   /* with an earlier connection's TLS session */
+    bool body_begun;                    /* this and decoder are body.c's */
+    struct tt_http_decoder *decoder;
+
+    /* TT_HTTP_STREAM_BODY: body has more. The engine takes it (tt_buf_clear) now or later; once
+     * TT_HTTP_STREAM_WINDOW bytes lie there the transport reads no further until resume. Called
+     * from inside the transport: must neither cancel nor resume, nor run Lua. */
+    void (*arrived)(struct tt_http_exchange *x);
 
     /* No transport frame is on the stack that minds new exchanges. Must not run Lua. */
     void (*done)(struct tt_http_exchange *x);
@@ -61,6 +77,9 @@ struct tt_http_transport {
     void (*start)(void *self, struct tt_http_session *s, struct tt_http_exchange *x);
     /* Stops it and closes its connection; done is not called, stamps and bytes are filled in. */
     void (*cancel)(void *self, struct tt_http_exchange *x);
+    /* The engine has taken what lay in x->body of a stream: reads on. arrived or done may be called
+     * before it returns. */
+    void (*resume)(void *self, struct tt_http_exchange *x);
     /* Has it got a connected socket? */
     bool (*dialled)(void *self, const struct tt_http_exchange *x);
 };

@@ -27,7 +27,7 @@ struct fake {
     struct sent sent[HOPS_MAX];
     size_t n_sent;
     struct tt_http_exchange *pending;
-    unsigned cancelled, sessions, renewed, cleared;
+    unsigned resumed, cancelled, sessions, renewed, cleared;
     bool dialled, fails_to_open;
     int session;
 };
@@ -135,6 +135,12 @@ static bool fake_dialled(void *self, const struct tt_http_exchange *x)
     return ((struct fake *)self)->dialled;
 }
 
+static void fake_resume(void *self, struct tt_http_exchange *x)
+{
+    assert_ptr_equal(((struct fake *)self)->pending, x);
+    ((struct fake *)self)->resumed++;
+}
+
 static const struct tt_http_transport fake_transport = {
     .name = "fake",
     .open = fake_open,
@@ -145,6 +151,7 @@ static const struct tt_http_transport fake_transport = {
     .session_clear_cookies = fake_clear_cookies,
     .start = fake_start,
     .cancel = fake_cancel,
+    .resume = fake_resume,
     .dialled = fake_dialled,
 };
 

@@ -454,7 +454,7 @@ static void a_request_ends_at_its_timeout(void **state)
     rig_pass(h->rig, 1999);
     assert_false(c->op.finished);
     rig_pass(h->rig, 1);
-    ends_with_error(c, 1050, "request timeout");
+    ends_with_error(c, 1050, "request timeout: connecting");
     assert_int_equal(h->fake.cancelled, 1);
     count_is(h, "http_reqs", 1);
     count_is(h, "http_req_failed", 1);
@@ -479,10 +479,47 @@ static void one_timeout_covers_all_hops(void **state)
     rig_pass(h->rig, 399);
     assert_false(c->op.finished);
     rig_pass(h->rig, 1);
-    ends_with_error(c, 1050, "request timeout");
+    ends_with_error(c, 1050, "request timeout: connecting");
     count_is(h, "http_reqs", 2);
     tt_http_call_put(c);
     http_rig_free(h);
+}
+
+static void a_timeout_says_what_took_so_long(void **state)
+{
+    (void)state;
+    static const struct {
+        struct tt_http_stamps at;
+        bool dialled;
+        const char *url, *text;
+    } cases[] = {
+        {{0}, true, "https://127.0.0.1/", "request timeout: TLS handshake"},
+        {{0}, false, "https://127.0.0.1/", "request timeout: connecting"},
+        {{.ready = 1}, true, "http://127.0.0.1/", "request timeout: sending the request"},
+        {{.ready = 1, .sent = 2},
+         true,
+         "http://127.0.0.1/",
+         "request timeout: waiting for the response"},
+        {{.ready = 1, .sent = 2, .first_byte = 3},
+         true,
+         "http://127.0.0.1/",
+         "request timeout: receiving the response"},
+    };
+    const struct answer never = {.waits = true};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct http_rig *h = http_rig_new(&never, 1, NULL);
+        struct tt_http_call *c = http_rig_call(h, "GET", cases[i].url);
+        c->timeout_ns = TT_NS_PER_S;
+        h->fake.dialled = cases[i].dialled;
+        tt_http_call_start(c);
+        c->x.at.ready = cases[i].at.ready;
+        c->x.at.sent = cases[i].at.sent;
+        c->x.at.first_byte = cases[i].at.first_byte;
+        rig_pass(h->rig, 1000);
+        ends_with_error(c, 1050, cases[i].text);
+        tt_http_call_put(c);
+        http_rig_free(h);
+    }
 }
 
 static void connecting_has_a_limit_of_its_own(void **state)
@@ -514,7 +551,7 @@ static void once_connected_the_timeout_alone_counts(void **state)
     rig_pass(h->rig, 999000);
     assert_false(c->op.finished);
     rig_pass(h->rig, 1000);
-    ends_with_error(c, 1050, "request timeout");
+    ends_with_error(c, 1050, "request timeout: connecting");
     tt_http_call_put(c);
     http_rig_free(h);
 }
@@ -772,6 +809,7 @@ int main(void)
         cmocka_unit_test(a_host_name_that_is_too_long_is_an_error),
         cmocka_unit_test(a_request_ends_at_its_timeout),
         cmocka_unit_test(one_timeout_covers_all_hops),
+        cmocka_unit_test(a_timeout_says_what_took_so_long),
         cmocka_unit_test(connecting_has_a_limit_of_its_own),
         cmocka_unit_test(once_connected_the_timeout_alone_counts),
         cmocka_unit_test(a_cancelled_call_leaves_no_sample_and_returns_to_the_pool),
