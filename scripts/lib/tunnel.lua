@@ -145,19 +145,21 @@ local function ms(value)
   return value < 1000 and ("%.0fms"):format(value) or ("%.1fs"):format(value / 1000)
 end
 
-local function verdict(metric, words)
+-- "no samples" or the figure, and what a threshold says of it.
+local function judged(metric, stat, format, words)
+  local text, mark = "no samples", ""
+  if metric and metric.values[stat] then text = format(metric.values[stat]) end
   for _, threshold in pairs(metric and metric.thresholds or {}) do
-    if not threshold.ok then return "  ← " .. words .. " threshold" end
+    if threshold.no_samples then return "no samples  ← Threshold failed" end
+    if not threshold.ok then mark = "  ← " .. words .. " threshold" end
   end
-  return ""
+  return text .. mark
 end
 
 local function block(data)
   local m, lines = data.metrics, { "Tunnel Metrics:" }
   local function line(label, name, stat, format, words)
-    local values = m[name] and m[name].values or {}
-    local text = values[stat] and format(values[stat]) or "no samples"
-    lines[#lines + 1] = ("  %s: %s%s"):format(label, text, verdict(m[name], words))
+    lines[#lines + 1] = ("  %s: %s"):format(label, judged(m[name], stat, format, words))
   end
   local percent = function(rate) return ("%.2f%%"):format(rate * 100) end
   line("Establishment Success Rate", "tunnel_establishment_success", "rate", percent, "Below")

@@ -224,12 +224,28 @@ struct line {
     bool trend;
 };
 
+/* Of a metric of ours, or of a sub-metric of one; names alone do not tell: http_request_time may be
+ * a script's. */
+static bool is_builtin(const char *name)
+{
+    static const char *const builtin[] = {
+#define X(name, type, contains) #name,
+        TT_BUILTIN_METRICS(X)
+#undef X
+    };
+    size_t n = strcspn(name, "{");
+    for (size_t i = 0; i < TT_M_COUNT; i++)
+        if (strlen(builtin[i]) == n && memcmp(builtin[i], name, n) == 0)
+            return true;
+    return false;
+}
+
 static const char *section_of(const char *name)
 {
     static const struct {
         const char *prefix, *section;
     } table[] = {
-        {"http_req", "HTTP"},
+        {"http_", "HTTP"},
         {"vus", "EXECUTION"},
         {"iteration", "EXECUTION"},
         {"dropped_iterations", "EXECUTION"},
@@ -238,7 +254,7 @@ static const char *section_of(const char *name)
         {"data_", "NETWORK"},
         {"ws_", "WEBSOCKET"},
     };
-    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+    for (size_t i = 0; is_builtin(name) && i < sizeof table / sizeof *table; i++)
         if (tt_starts_with(name, table[i].prefix))
             return table[i].section;
     return "CUSTOM";

@@ -119,7 +119,7 @@ class Tunnel(Case):
         self.assertLess(time.monotonic() - begin, 10)
         self.assertEqual(r.code, 99)
         self.assertGreater(self.failures(r, "connect"), 0)
-        self.assertIn("no samples", r.out)
+        self.assertIn("Establishment Time (p95): no samples  ← Threshold failed", r.out)
 
     def test_tokens_are_checked(self):
         self.serve("--require-auth", "--jwt-secret", "s3cret")

@@ -91,6 +91,20 @@ static void sections_come_in_their_order_and_only_with_metrics(void **state)
     tt_free(out);
 }
 
+static void names_like_ours_do_not_make_a_metric_of_the_script_ours(void **state)
+{
+    static const char *const order[] = {"CUSTOM", "http_request_time", "ws_lag", "HTTP",
+                                        "http_reqs"};
+    char *out = text_of(DATA("\"http_reqs\":" COUNTER("1") ",\"ws_lag\":" COUNTER(
+                                 "1") ",\"http_request_time\":" COUNTER("1"),
+                             ""),
+                        false, TT_SUMMARY_COMPACT);
+    (void)state;
+    in_order(out, order, 5);
+    assert_null(strstr(out, "WEBSOCKET"));
+    tt_free(out);
+}
+
 static void phases_of_requests_are_in_the_full_summary_only(void **state)
 {
     static const char json[] =
@@ -291,6 +305,7 @@ int main(void)
         cmocka_unit_test(submetrics_follow_their_own_metric),
         cmocka_unit_test(thresholds_are_listed_in_the_same_order),
         cmocka_unit_test(sections_come_in_their_order_and_only_with_metrics),
+        cmocka_unit_test(names_like_ours_do_not_make_a_metric_of_the_script_ours),
         cmocka_unit_test(phases_of_requests_are_in_the_full_summary_only),
         cmocka_unit_test(unverified_certificates_are_shouted),
         cmocka_unit_test(a_time_unit_holds_for_times_alone),
