@@ -183,7 +183,7 @@ struct tt_control *tt_control_start(const struct tt_control_config *config, stru
     c->token = config->token && config->token[0] ? tt_xstrdup(config->token) : NULL;
     c->submit = config->submit;
     c->arg = config->arg;
-    c->snapshot = cJSON_CreateObject();
+    c->snapshot = config->first ? config->first : cJSON_CreateObject();
     const struct tt_server_config unix_config = {.name = "control",
                                                  .unix_path = config->socket_path,
                                                  .body_max = 1 << 20,

@@ -32,6 +32,7 @@ struct tt_intervention {
 };
 
 struct tt_control_config {
+    cJSON *first;            /* the snapshot to begin with; taken. NULL: nothing yet */
     const char *socket_path; /* NULL: no unix socket */
     const char *address;     /* HOST:PORT for TCP, numeric; NULL: none */
     const char *token;       /* asked of TCP clients; needed when the address is not loopback */

@@ -3,9 +3,11 @@
  *
  * What costs time here was measured (libcurl 7.88.1, keep-alive GETs):
  * - libcurl asks to watch a socket for each request and to stop watching after it. Stopping for
- *   real costs two epoll_ctl per request, 4 us of 16. So CURL_POLL_REMOVE is only noted; the
- *   watcher stays armed until the socket is closed, or becomes readable while nobody wants it (the
- *   peer closed an idle connection; libcurl finds out when it reuses it).
+ *   real costs two epoll_ctl per request, 4 us of 16. So CURL_POLL_REMOVE of a socket that was read
+ *   from is only noted; the watcher stays armed until the socket is closed, or becomes readable
+ *   while nobody wants it (the peer closed an idle connection; libcurl finds out when it reuses
+ *   it). One that was written to goes at once: libcurl closes sockets that are not connected yet
+ *   without calling CLOSESOCKETFUNCTION, and a watcher on a closed socket makes libuv abort.
  * - libcurl asks for a timer of 0 ms to start a transfer. A flag (kick) and an immediate call of
  *   curl_multi_socket_action replace it.
  * - CURLMOPT_MAXCONNECTS unset means 4 x the transfers under way, applied to each share's pool: a
@@ -165,6 +167,10 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *so
     if (!want && ((size_t)fd >= c->n_fds || !c->by_fd[fd]))
         return 0;
     struct watch *w = watch_of(c, fd);
+    if (w && !want && w->want != UV_READABLE) {
+        unwatch(c, fd);
+        return 0;
+    }
     if (!w)
         return -1;
     w->want = want;

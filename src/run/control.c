@@ -123,10 +123,8 @@ static void add_groups(cJSON *list, const cJSON *group)
         add_groups(list, child);
 }
 
-void tt__control_publish(struct tt_run *r)
+static cJSON *snapshot(struct tt_run *r)
 {
-    if (!r->control)
-        return;
     tt__judge(r, r->end_ns != 0);
     uint64_t now = r->end_ns ? r->end_ns : tt_loop_now(r->loop);
     const struct tt_summary_info info = {
@@ -135,17 +133,23 @@ void tt__control_publish(struct tt_run *r)
         .results = r->verdicts,
     };
     cJSON *data = tt_summary_data(r->plan, r->registry, r->totals, &info);
-    cJSON *snapshot = cJSON_CreateObject(), *groups = cJSON_CreateArray();
+    cJSON *shot = cJSON_CreateObject(), *groups = cJSON_CreateArray();
     add_groups(groups, cJSON_GetObjectItemCaseSensitive(data, "root_group"));
-    cJSON_AddItemToObject(snapshot, "status", status(r));
-    cJSON_AddItemToObject(snapshot, "metrics", metrics(data));
-    cJSON_AddItemToObject(snapshot, "groups", groups);
+    cJSON_AddItemToObject(shot, "status", status(r));
+    cJSON_AddItemToObject(shot, "metrics", metrics(data));
+    cJSON_AddItemToObject(shot, "groups", groups);
     if (r->setup_json)
-        cJSON_AddItemToObject(snapshot, "setup", cJSON_Duplicate(r->setup_json, true));
+        cJSON_AddItemToObject(shot, "setup", cJSON_Duplicate(r->setup_json, true));
     if (r->timeline)
-        cJSON_AddItemToObject(snapshot, "timeline", cJSON_Duplicate(r->timeline, true));
+        cJSON_AddItemToObject(shot, "timeline", cJSON_Duplicate(r->timeline, true));
     cJSON_Delete(data);
-    tt_control_publish(r->control, snapshot);
+    return shot;
+}
+
+void tt__control_publish(struct tt_run *r)
+{
+    if (r->control)
+        tt_control_publish(r->control, snapshot(r));
 }
 
 /* --- commands
@@ -358,6 +362,7 @@ bool tt__control_open(struct tt_run *r, struct tt_err *err)
     } else {
         tt_log(TT_LOG_WARN, "no control socket: %s", err->text);
     }
+    config.first = snapshot(r);
     r->control = tt_control_start(&config, err);
     if (!r->control && config.socket_path && !config.address) {
         tt_log(TT_LOG_WARN, "no control socket: %s", err->text);

@@ -482,6 +482,23 @@ static void a_cancelled_exchange_is_not_heard_of_again(void **state)
     trip_free(after);
 }
 
+/* libcurl closes a socket that is not connected yet without telling anybody but the watcher. */
+static void a_cancelled_dial_leaves_nothing_watched(void **state)
+{
+    struct fixture *f = *state;
+    struct trip *t = trip_new(f, "GET", "/delay/600000");
+    for (int i = 0; i < 3; i++) {
+        http->start(f->carrier, f->session, &t->x);
+        http->cancel(f->carrier, &t->x);
+        tt_loop_run_once(f->loop, false);
+    }
+    assert_int_equal(t->times, 0);
+    trip_free(t);
+    struct trip *after = get(f, "/");
+    body_is(after, "ok");
+    trip_free(after);
+}
+
 /* --- failures -----------------------------------------------------------------------------------
  */
 
@@ -738,6 +755,7 @@ int main(void)
         TEST(a_session_has_its_own_cookies),
         TEST(a_renewed_session_keeps_cookies_and_connects_anew),
         TEST(a_cancelled_exchange_is_not_heard_of_again),
+        TEST(a_cancelled_dial_leaves_nothing_watched),
         TEST(a_refused_connection_says_so),
         TEST(a_server_that_hangs_up_or_resets_is_told_apart),
         TEST(tls_to_a_plain_server_is_no_tls),

@@ -44,7 +44,9 @@ static void on_gone(struct tt_exchange *x, void *user)
 {
     struct rig *g = user;
     (void)x;
+    pthread_mutex_lock(&g->lock);
     g->held = NULL;
+    pthread_mutex_unlock(&g->lock);
     rig_note(g, &g->gone);
 }
 
