@@ -7,8 +7,17 @@
 ---@field cancel fun(self: ttload.task)
 ---@field status fun(self: ttload.task): "running"|"returned"|"failed"|"cancelled"
 
+---Numbers by distribution; arguments are numbers, or durations ("500ms"), which become seconds.
+---@alias ttload.amount number|string
+---@class ttload.random
+---@field uniform fun(low: ttload.amount, high: ttload.amount): number
+---@field normal fun(mean: ttload.amount, deviation: ttload.amount, low?: ttload.amount, high?: ttload.amount): number
+---@field exponential fun(mean: ttload.amount, high?: ttload.amount): number
+---@field lognormal fun(median: ttload.amount, sigma: number, high?: ttload.amount): number
+
 ---@class ttload
 ---@field env table<string, string>
+---@field random ttload.random
 ---@field log { debug: fun(...), info: fun(...), warn: fun(...), error: fun(...) }
 local M = {}
 

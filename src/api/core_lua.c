@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* `ttload`: checks, groups, endings, the environment, time. What waits is in vu/wait_lua.c. Worker
  * thread. */
+#include "api/random_lua.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -102,7 +103,7 @@ static int l_check(lua_State *L)
 /* On the stack while the function runs; closing it ends the group, however the function ended. */
 struct group {
     struct tt_fiber *fiber;
-    const struct tt_tags *tags;
+    const struct tt_tags *tags, *inside; /* before and in the group */
     const char *path;
     uint64_t start_ns;
 };
@@ -110,7 +111,11 @@ struct group {
 static int l_group_close(lua_State *L)
 {
     struct group *g = lua_touserdata(L, 1);
-    g->fiber->tags = g->tags;
+    const struct tt_tag outer = {"group", tt_tags_get(g->tags, "group")};
+    if (g->fiber->tags == g->inside)
+        g->fiber->tags = g->tags;
+    else /* the script has changed its VU's tags meanwhile */
+        g->fiber->tags = tt_tags_with(tt_worker_of(L)->tags, g->fiber->tags, &outer, 1);
     g->fiber->group = g->path;
     return 0;
 }
@@ -153,13 +158,13 @@ static int l_group(lua_State *L)
         return luaL_argerror(L, 1, "a group's name is not empty and has no '::'");
     lua_settop(L, 2);
     struct group *g = lua_newuserdatauv(L, sizeof *g, 0);
-    *g = (struct group){f, f->tags, f->group, tt_now_ns()};
+    *g = (struct group){f, f->tags, f->tags, f->group, tt_now_ns()};
     luaL_setmetatable(L, "ttload.group");
     lua_toclose(L, 3);
     f->group = group_path(L, w, f->group, name);
     if (w->shard) {
         const struct tt_tag tag = {"group", f->group};
-        f->tags = tt_tags_with(w->tags, f->tags, &tag, 1);
+        g->inside = f->tags = tt_tags_with(w->tags, f->tags, &tag, 1);
         if (!f->vu->warming)
             tt_shard_group(w->shard, f->group, g->start_ns);
     }
@@ -337,6 +342,8 @@ static int open_core(lua_State *L)
     luaL_newlib(L, functions);
     luaL_newlib(L, log);
     lua_setfield(L, -2, "log");
+    tt_l_push_random(L);
+    lua_setfield(L, -2, "random");
     push_env(L);
     lua_setfield(L, -2, "env");
     return 1;

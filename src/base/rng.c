@@ -9,14 +9,17 @@ static uint64_t rotl(uint64_t x, int k)
     return (x << k) | (x >> (64 - k));
 }
 
+uint64_t tt_rng_mix(uint64_t x) /* splitmix64's */
+{
+    x = (x ^ (x >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    x = (x ^ (x >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return x ^ (x >> 31);
+}
+
 void tt_rng_seed(struct tt_rng *r, uint64_t seed)
 {
-    for (int i = 0; i < 4; i++) { /* splitmix64 */
-        uint64_t z = (seed += UINT64_C(0x9e3779b97f4a7c15));
-        z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-        z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-        r->s[i] = z ^ (z >> 31);
-    }
+    for (int i = 0; i < 4; i++)
+        r->s[i] = tt_rng_mix(seed += UINT64_C(0x9e3779b97f4a7c15));
 }
 
 uint64_t tt_rng_next(struct tt_rng *r)

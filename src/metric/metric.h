@@ -20,6 +20,7 @@ typedef uint32_t tt_metric_id; /* index in the registry */
     X(vus_max, TT_GAUGE, TT_DEFAULT)                                                               \
     X(iterations, TT_COUNTER, TT_DEFAULT)                                                          \
     X(iteration_duration, TT_TREND, TT_TIME)                                                       \
+    X(iteration_start_lateness, TT_TREND, TT_TIME)                                                 \
     X(dropped_iterations, TT_COUNTER, TT_DEFAULT)                                                  \
     X(pacing_overruns, TT_COUNTER, TT_DEFAULT)                                                     \
     X(script_errors, TT_COUNTER, TT_DEFAULT)                                                       \

@@ -212,6 +212,8 @@ static void fiber_run(struct tt_ready *r)
         f->op = NULL;
     }
     f->nargs = 0;
+    if (!f->started && f->vu->by_clock)
+        tt__vu_begins(f);
     f->started = true;
     w->current = f;
     w->suspending = false;

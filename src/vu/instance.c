@@ -136,9 +136,9 @@ struct tt_vu *tt_vu_new(struct tt_worker *w, uint64_t id, struct tt_err *err)
     struct tt_vu_int *in = vu->in;
     tt_ready_init(&in->finish, settle);
     in->module_ref = in->setup_ref = in->results_ref = LUA_NOREF;
-    bool seeded = w->plan && w->plan->opt.set[TT_OPT_seed];
-    tt_rng_seed(&vu->rng, seeded ? (uint64_t)w->plan->opt.seed * UINT64_C(0x9E3779B97F4A7C15) + id
-                                 : tt_rng_next(&w->rng));
+    in->seeded = in->rng_due = w->plan && w->plan->opt.set[TT_OPT_seed];
+    if (!in->seeded)
+        tt_rng_seed(&in->rng, tt_rng_next(&w->rng));
     push_env(w->L, w);
     in->env_ref = luaL_ref(w->L, LUA_REGISTRYINDEX);
     lua_newtable(w->L);
@@ -170,6 +170,8 @@ void tt_vu_free(struct tt_vu *vu)
                         in->results_ref};
     for (size_t i = 0; i < sizeof refs / sizeof *refs; i++)
         luaL_unref(w->L, LUA_REGISTRYINDEX, refs[i]);
+    tt__labels_clear(vu);
+    tt_vec_fini(&in->past);
     tt_free(in->message);
     tt_free(in);
     tt_free(vu);
@@ -198,12 +200,35 @@ cJSON *tt_vu_field_json(struct tt_vu *vu, const char *name, struct tt_err *err)
     return out;
 }
 
+static struct tt__past *past(struct tt_vu_int *in, const struct tt_scenario *sc)
+{
+    for (size_t i = 0; i < in->past.len; i++)
+        if (in->past.items[i].scenario == sc)
+            return &in->past.items[i];
+    return NULL;
+}
+
+/* Iterations are counted by scenario, and a VU may come back to one. */
+static void change_scenario(struct tt_vu *vu, const struct tt_scenario *to)
+{
+    struct tt__past *p = past(vu->in, vu->scenario);
+    const struct tt__past left = {vu->scenario, vu->iteration_in_scenario};
+    if (p)
+        *p = left;
+    else if (vu->scenario)
+        tt_vec_push(&vu->in->past, left);
+    p = past(vu->in, to);
+    vu->iteration_in_scenario = p ? p->iterations : 0;
+    vu->scenario = to;
+}
+
 void tt_vu_activate(struct tt_vu *vu, const struct tt_scenario *sc, const struct tt_tags *tags)
 {
-    vu->scenario = sc;
+    if (vu->scenario != sc)
+        change_scenario(vu, sc);
     vu->tags = tags ? tags : tt_tags_empty(vu->w->tags);
-    vu->iteration_in_scenario = 0;
     vu->warming = false;
+    tt__labels_clear(vu);
 }
 
 /* --- running
@@ -257,6 +282,17 @@ void tt_fiber_fail_iteration(struct tt_fiber *f)
         in->message = tt_xstrdup(text ? text : "error");
     in->failed = true;
     tt_loop_ready(vu->w->loop, &in->finish);
+}
+
+/* How late the iteration starts: against the schedule, not against the last one, and when its
+ * function really runs. */
+void tt__vu_begins(const struct tt_fiber *f)
+{
+    struct tt_vu *vu = f->vu;
+    uint64_t now = tt_now_ns();
+    if (f == vu->in->main && now >= vu->intended_ns)
+        tt_vu_sample(vu, TT_M_iteration_start_lateness, tt_ns_to_ms(now - vu->intended_ns),
+                     vu->tags, now);
 }
 
 void tt__vu_fiber_gone(struct tt_vu *vu)
@@ -349,6 +385,7 @@ static struct tt_fiber *begin(struct tt_vu *vu, const char *fn, tt_vu_ended ende
     in->main_returned = in->failed = in->aborted = in->settling = false;
     in->ended = ended;
     in->ended_arg = arg;
+    in->rng_due = in->seeded;
     vu->data_sent = vu->data_received = 0;
     vu->started_ns = tt_now_ns();
     struct tt_fiber *f = tt_fiber_new(vu, NULL);

@@ -30,5 +30,9 @@ struct tt_module {
  * raises with a suggestion. */
 int tt_l_unknown_field(lua_State *L);
 
+/* Replaces the table on top, and the tables in it, by views that nobody can change; name: for the
+ * error of who tries. It must not contain itself. */
+void tt_l_freeze(lua_State *L, const char *name);
+
 /* The registered modules, NULL at the end. */
 extern const struct tt_module *const tt_modules[];

@@ -46,6 +46,12 @@ static int frozen_pairs(lua_State *L)
     return 3;
 }
 
+static int frozen_len(lua_State *L)
+{
+    lua_pushinteger(L, (lua_Integer)lua_rawlen(L, lua_upvalueindex(1)));
+    return 1;
+}
+
 /* upvalue 1: the module's table, 2: its name */
 int tt_l_unknown_field(lua_State *L)
 {
@@ -77,7 +83,7 @@ void tt__freeze_push(lua_State *L, const char *name, bool strict)
     }
     lua_settop(L, real);
     lua_newtable(L); /* the view */
-    lua_createtable(L, 0, 5);
+    lua_createtable(L, 0, 6);
     lua_pushvalue(L, real);
     lua_setfield(L, -2, "__index");
     lua_pushstring(L, name);
@@ -86,12 +92,41 @@ void tt__freeze_push(lua_State *L, const char *name, bool strict)
     lua_pushvalue(L, real);
     lua_pushcclosure(L, frozen_pairs, 1);
     lua_setfield(L, -2, "__pairs");
+    lua_pushvalue(L, real);
+    lua_pushcclosure(L, frozen_len, 1);
+    lua_setfield(L, -2, "__len");
     lua_pushliteral(L, "frozen");
     lua_setfield(L, -2, "__metatable");
     lua_pushboolean(L, 1);
     lua_rawsetp(L, -2, &frozen_key);
     lua_setmetatable(L, -2);
     lua_remove(L, real);
+}
+
+void tt_l_freeze(lua_State *L, const char *name)
+{
+    int table = lua_gettop(L);
+    luaL_checkstack(L, 8, "nested too deeply");
+    for (lua_pushnil(L); lua_next(L, table); lua_settop(L, table + 1)) {
+        if (!lua_istable(L, -1))
+            continue;
+        tt_l_freeze(L, name);
+        lua_pushvalue(L, table + 1);
+        lua_insert(L, -2);
+        lua_rawset(L, table); /* an existing field: allowed during the traversal */
+    }
+    tt__freeze_push(L, name, false);
+}
+
+bool tt__thaw_push(lua_State *L, int idx)
+{
+    if (!tt__frozen(L, idx))
+        return false;
+    lua_getmetatable(L, idx);
+    lua_pushliteral(L, "__index");
+    lua_rawget(L, -2);
+    lua_remove(L, -2);
+    return true;
 }
 
 /* --- replaced functions -------------------------------------------------------------------------
@@ -158,7 +193,7 @@ static int l_print(lua_State *L)
 static struct tt_rng *script_rng(lua_State *L)
 {
     struct tt_vu *vu = tt_vu_current(L);
-    return vu ? &vu->rng : &tt_worker_of(L)->rng;
+    return vu ? tt_vu_rng(vu) : &tt_worker_of(L)->rng;
 }
 
 static int l_random(lua_State *L)
@@ -203,7 +238,11 @@ static int l_randomseed(lua_State *L)
         else
             memcpy(&seed, &v, sizeof seed);
     }
-    tt_rng_seed(script_rng(L), seed);
+    struct tt_vu *vu = tt_vu_current(L);
+    if (vu)
+        tt_vu_seed(vu, seed);
+    else
+        tt_rng_seed(&tt_worker_of(L)->rng, seed);
     return 0;
 }
 

@@ -4,6 +4,7 @@
 #include "vu/value.h"
 #include "base/memory.h"
 #include "base/str.h"
+#include "vu/vu_int.h"
 #include <lauxlib.h>
 #include <math.h>
 #include <stdlib.h>
@@ -190,6 +191,11 @@ static cJSON *json_value(struct walk *k, int idx)
         return cJSON_CreateString(s);
     }
     case LUA_TTABLE:
+        if (tt__thaw_push(L, idx)) {
+            cJSON *out = json_table(k, lua_gettop(L));
+            lua_pop(L, out ? 1 : 0); /* a failure leaves its walk on the stack */
+            return out;
+        }
         return json_table(k, idx);
     default:
         if (is_null(L, idx))
@@ -274,6 +280,8 @@ static bool put(struct walk *k, struct tt_buf *out, char tag, const void *p, siz
     return (tt_buf_putc(out, tag) && (!n || tt_buf_append(out, p, n))) || fail(k, "too large");
 }
 
+static bool flat_table(struct walk *k, int idx, struct tt_buf *out);
+
 static bool flat_value(struct walk *k, int idx, struct tt_buf *out)
 {
     lua_State *L = k->L;
@@ -299,10 +307,20 @@ static bool flat_value(struct walk *k, int idx, struct tt_buf *out)
                (tt_buf_append(out, s, n) || fail(k, "too large"));
     }
     case LUA_TTABLE:
-        break;
+        if (tt__thaw_push(L, idx)) {
+            bool ok = flat_table(k, lua_gettop(L), out);
+            lua_pop(L, ok ? 1 : 0); /* a failure leaves its walk on the stack */
+            return ok;
+        }
+        return flat_table(k, idx, out);
     default:
         return is_null(L, idx) ? put(k, out, '0', NULL, 0) : fail(k, luaL_typename(L, idx));
     }
+}
+
+static bool flat_table(struct walk *k, int idx, struct tt_buf *out)
+{
+    lua_State *L = k->L;
     if (k->depth == DEPTH_MAX || !lua_checkstack(L, 8))
         return fail(k, "nested too deeply");
     const void *p = lua_topointer(L, idx);

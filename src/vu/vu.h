@@ -25,11 +25,23 @@ struct tt_vu {
     uint64_t intended_ns, started_ns; /* of the running iteration */
     double data_sent,
         data_received; /* bytes since the iteration began; added by net code, emitted at its end */
-    struct tt_rng rng; /* math.random's */
+    bool
+        by_clock; /* its scenario starts iterations by the clock: how late they start is measured */
+    /* what the script attached to its samples for raw outputs, beside the tags; until the next
+     * activation */
+    struct tt_tag *metadata;
+    size_t n_metadata;
     struct tt_vu_int *in; /* vu/'s own */
 };
 
 void *tt_vu_state(struct tt_vu *vu, const struct tt_module *m);
+/* The stream of random numbers of its script. With option seed each iteration has its own. */
+struct tt_rng *tt_vu_rng(struct tt_vu *vu);
+void tt_vu_seed(struct tt_vu *vu, uint64_t seed); /* by the script: from here on it is one stream */
+/* A tag, or metadata, of all later samples of the VU until its next activation; value NULL removes
+ * it. False when there are too many tags, or too many sets of them on the worker. */
+bool tt_vu_set_tag(struct tt_vu *vu, const char *key, const char *value);
+void tt_vu_set_metadata(struct tt_vu *vu, const char *key, const char *value);
 /* The VU on whose behalf Lua is running; NULL at worker level. Raises nothing. */
 struct tt_vu *tt_vu_current(lua_State *L);
 /* The same for functions that need a run: raises "<what> is not allowed in init" at the script's

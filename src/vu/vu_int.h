@@ -47,6 +47,12 @@ struct tt_worker_int {
     bool allow_unsafe;
 };
 
+/* How many iterations of a scenario a VU has run. */
+struct tt__past {
+    const struct tt_scenario *scenario;
+    uint64_t iterations;
+};
+
 struct tt_vu_int {
     int env_ref, module_ref, loaded_ref, setup_ref;
     struct tt_fiber *fibers; /* all alive */
@@ -54,6 +60,9 @@ struct tt_vu_int {
     struct tt_ready finish; /* the iteration is over: settle it */
     struct tt_vu *vu;
     bool busy, main_returned, failed, aborted, setup_set, settling;
+    struct tt_rng rng;
+    bool seeded, rng_due;         /* by option seed; before the next number of this iteration */
+    TT_VEC(struct tt__past) past; /* scenarios that it has worked for before */
     char *message;
     int results_ref; /* table of the main function's results, LUA_NOREF */
     int nresults;
@@ -68,6 +77,7 @@ void tt__sandbox_open(struct tt_worker *w);
 void tt__freeze_push(lua_State *L, const char *name,
                      bool strict); /* replaces the table on top by its frozen view */
 bool tt__frozen(lua_State *L, int idx);
+bool tt__thaw_push(lua_State *L, int idx); /* the table behind a frozen view; false: it is none */
 /* coro.c */
 void tt__coro_open(lua_State *L); /* pushes the coroutine library */
 int tt__l_pcall(lua_State *L);
@@ -98,7 +108,10 @@ struct tt__unwind {
 struct tt__unwind tt__unwind_take(struct tt_worker *w);
 void tt__unwind_put(struct tt_worker *w, struct tt__unwind u);
 void tt__push_traceback(lua_State *L, const char *text, int level); /* text with L's traceback */
+/* labels.c */
+void tt__labels_clear(struct tt_vu *vu);
 /* instance.c */
 void tt__vu_fiber_gone(struct tt_vu *vu);
+void tt__vu_begins(const struct tt_fiber *f); /* just before it runs first; VUs by the clock */
 void tt__error_log(struct tt_vu *vu, const char *text);
 void tt__error_report(struct tt_worker *w);

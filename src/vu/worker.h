@@ -15,10 +15,28 @@ struct tt_vu;
 struct tt_script;
 struct cJSON;
 
+/* What the script may know of this process's part of the test, and of the scenario that its VU
+ * works for. */
+struct tt_instance_facts {
+    int64_t vus_active, vus_initialized;
+    uint64_t complete, interrupted; /* iterations */
+    uint64_t elapsed_ns;            /* since the scenarios began, without pauses */
+};
+struct tt_scenario_facts {
+    double progress;                /* 0..1, of its time or of its iterations */
+    uint64_t start_wall_ns;         /* since the epoch */
+    uint64_t iteration_in_instance; /* number of the running one */
+};
+
 /* What run/ offers to the modules, so that they need not see it. */
 struct tt_services {
     /* abort(): ends the test. message may be NULL. Any VU context, also init. */
     void (*abort_test)(struct tt_worker *w, const char *message);
+    /* The test goes on, and has failed. message may be NULL. Not in the first init. */
+    void (*fail_test)(struct tt_worker *w, const char *message);
+    /* Cheap, and exact for this worker; other workers' counts as of a moment ago. */
+    void (*instance_facts)(const struct tt_worker *w, struct tt_instance_facts *out);
+    void (*scenario_facts)(const struct tt_vu *vu, struct tt_scenario_facts *out);
     /* Standard summary text for k6-shaped data; the caller frees it. */
     char *(*summary_text)(const struct cJSON *data);
 };

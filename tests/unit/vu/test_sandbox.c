@@ -201,22 +201,49 @@ static void a_seed_gives_the_same_numbers_again(void **state)
 static void the_seed_option_seeds_each_vu_in_its_own_way(void **state)
 {
     (void)state;
-    char first[2][512];
+    char first[2][2][512];
     for (int i = 0; i < 2; i++) {
         struct rig *r = rig_new(
             "return { default = function() require 'ttload'.fail(math.random(1 << 40)) end }");
         r->plan->opt.seed = 42;
         r->plan->opt.set[TT_OPT_seed] = true;
         struct tt_vu *a = rig_vu(r, 1), *b = rig_vu(r, 2);
-        rig_begin(r, a);
-        snprintf(first[i], sizeof first[i], "%s", r->message);
+        for (int k = 0; k < 2; k++) { /* the order of VUs and what others draw do not matter */
+            if (i)
+                rig_begin(r, b);
+            rig_begin(r, a);
+            snprintf(first[i][k], sizeof first[i][k], "%s", r->message);
+        }
+        assert_string_not_equal(first[i][0], first[i][1]);
         rig_begin(r, b);
-        assert_string_not_equal(r->message, first[i]);
+        assert_string_not_equal(r->message, first[i][1]);
         tt_vu_free(a);
         tt_vu_free(b);
         rig_free(r);
     }
-    assert_string_equal(first[0], first[1]);
+    assert_string_equal(first[0][0], first[1][0]);
+    assert_string_equal(first[0][1], first[1][1]);
+}
+
+static void a_script_that_seeds_itself_keeps_its_stream(void **state)
+{
+    (void)state;
+    char drawn[2][512];
+    struct rig *r =
+        rig_new("math.randomseed(5)\n"
+                "return { default = function() error(math.random(1 << 40) .. '', 0) end }");
+    r->plan->opt.set[TT_OPT_seed] = true;
+    struct tt_vu *a = rig_vu(r, 1), *b = rig_vu(r, 2);
+    for (int k = 0; k < 2; k++) {
+        rig_begin(r, a);
+        snprintf(drawn[k], sizeof drawn[k], "%s", r->message);
+        rig_begin(r, b);
+        assert_string_equal(r->message, drawn[k]);
+    }
+    assert_string_not_equal(drawn[0], drawn[1]);
+    tt_vu_free(a);
+    tt_vu_free(b);
+    rig_free(r);
 }
 
 static void one_vus_seed_does_not_touch_anothers(void **state)
@@ -225,10 +252,10 @@ static void one_vus_seed_does_not_touch_anothers(void **state)
     struct rig *r = rig_new("local n = 0\nreturn { default = function() n = n + 1\n"
                             "math.randomseed(7) error(math.random(1 << 40) .. '', 0) end }");
     struct tt_vu *a = rig_vu(r, 1), *b = rig_vu(r, 2);
-    struct tt_rng copy = b->rng;
+    struct tt_rng copy = *tt_vu_rng(b);
     const uint64_t before = tt_rng_next(&copy);
     rig_begin(r, a);
-    assert_true(before == tt_rng_next(&b->rng));
+    assert_true(before == tt_rng_next(tt_vu_rng(b)));
     tt_vu_free(a);
     tt_vu_free(b);
     rig_free(r);
@@ -261,6 +288,7 @@ int main(void)
         cmocka_unit_test(random_numbers_stay_in_their_interval),
         cmocka_unit_test(a_seed_gives_the_same_numbers_again),
         cmocka_unit_test(the_seed_option_seeds_each_vu_in_its_own_way),
+        cmocka_unit_test(a_script_that_seeds_itself_keeps_its_stream),
         cmocka_unit_test(one_vus_seed_does_not_touch_anothers),
         cmocka_unit_test(print_goes_to_the_log),
     };

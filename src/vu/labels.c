@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/* What a VU's script may change of the VU itself: the tags and metadata of its later samples, its
+ * random numbers. Worker thread. */
+#include "vu/vu_int.h"
+#include <string.h>
+
+/* --- tags and metadata --------------------------------------------------------------------------
+ */
+
+bool tt_vu_set_tag(struct tt_vu *vu, const char *key, const char *value)
+{
+    struct tt_tagpool *pool = vu->w->tags;
+    const struct tt_tag tag = {key, value};
+    size_t before = tt_tagpool_overflow(pool);
+    const struct tt_tags *base = tt_tags_with(pool, vu->tags, &tag, 1);
+    if (tt_tagpool_overflow(pool) != before) /* a temporary set: not to be kept */
+        return false;
+    if (value && !tt_tags_get(base, key)) /* a set is full */
+        return false;
+    for (struct tt_fiber *f = vu->in->fibers; f; f = f->next) {
+        const struct tt_tags *own = tt_tags_with(pool, f->tags, &tag, 1);
+        if (tt_tagpool_overflow(pool) != before)
+            return false;
+        f->tags = own;
+    }
+    vu->tags = base;
+    return true;
+}
+
+void tt_vu_set_metadata(struct tt_vu *vu, const char *key, const char *value)
+{
+    size_t i = 0;
+    while (i < vu->n_metadata && strcmp(vu->metadata[i].key, key) != 0)
+        i++;
+    if (i == vu->n_metadata) {
+        if (!value)
+            return;
+        vu->metadata = tt_xreallocarray(vu->metadata, i + 1, sizeof *vu->metadata);
+        vu->metadata[vu->n_metadata++] = (struct tt_tag){tt_xstrdup(key), NULL};
+    }
+    struct tt_tag *m = &vu->metadata[i];
+    tt_free((char *)(uintptr_t)m->value);
+    m->value = value ? tt_xstrdup(value) : NULL;
+    if (!value) {
+        tt_free((char *)(uintptr_t)m->key);
+        *m = vu->metadata[--vu->n_metadata];
+    }
+}
+
+void tt__labels_clear(struct tt_vu *vu)
+{
+    for (size_t i = 0; i < vu->n_metadata; i++) {
+        tt_free((char *)(uintptr_t)vu->metadata[i].key);
+        tt_free((char *)(uintptr_t)vu->metadata[i].value);
+    }
+    tt_free(vu->metadata);
+    vu->metadata = NULL;
+    vu->n_metadata = 0;
+}
+
+/* --- random numbers -----------------------------------------------------------------------------
+ */
+
+/* Which worker runs the VU, and what other VUs draw, says nothing: the same in every run. */
+struct tt_rng *tt_vu_rng(struct tt_vu *vu)
+{
+    struct tt_vu_int *in = vu->in;
+    if (in->rng_due) {
+        uint64_t seed = tt_rng_mix((uint64_t)vu->w->plan->opt.seed);
+        seed = tt_rng_mix(seed + vu->id);
+        seed = tt_rng_mix(seed + (vu->stage == TT_STAGE_INIT ? UINT64_MAX : vu->iteration));
+        tt_rng_seed(&in->rng, seed);
+        in->rng_due = false;
+    }
+    return &in->rng;
+}
+
+void tt_vu_seed(struct tt_vu *vu, uint64_t seed)
+{
+    vu->in->seeded = vu->in->rng_due = false;
+    tt_rng_seed(&vu->in->rng, seed);
+}
