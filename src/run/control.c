@@ -36,9 +36,11 @@ static cJSON *scenarios(const struct tt_run *r)
     return list;
 }
 
-/* A threshold fails already. Without samples it may still come right. */
+/* The script says so, or a threshold fails already. Without samples it may still come right. */
 static bool tainted(const struct tt_run *r)
 {
+    if (r->marked_failed)
+        return true;
     for (size_t i = 0; i < r->plan->n_thresholds; i++)
         for (size_t k = 0; k < r->plan->thresholds[i].n; k++) {
             const struct tt_verdict *v =

@@ -216,6 +216,7 @@ static void begin_scenario(struct tt_run *r, size_t i, uint64_t zero_ns)
 static void begin_run(struct tt_run *r)
 {
     r->zero_ns = tt_loop_now(r->loop);
+    r->wall_offset_ns = tt_wall_ns() - r->zero_ns;
     for (size_t i = 0; i < r->plan->n_scenarios; i++)
         if (!r->plan->scenarios[i].after)
             begin_scenario(r, i, r->zero_ns);
@@ -326,6 +327,15 @@ static void got_finished(struct tt_run *r, size_t scenario)
         tt__enter_phase(r, PHASE_TEARDOWN);
 }
 
+/* Said once; every iteration may say it. */
+static void got_fail(struct tt_run *r, const struct tt__report *rep)
+{
+    if (!r->marked_failed)
+        tt_log(TT_LOG_ERROR, "the script has marked the test as failed%s%s",
+               rep->result.len ? ": " : "", rep->result.len ? rep->result.data : "");
+    r->marked_failed = true;
+}
+
 static void got_gone(struct tt_run *r, struct tt__lane *lane)
 {
     lane->gone = true;
@@ -355,6 +365,9 @@ static void receive(struct tt_letter *l)
                    rep->result.len ? ": " : "", rep->result.len ? rep->result.data : "");
         tt__end_badly(r, TT_EXIT_ABORT);
         tt__stop_scenarios(r);
+        break;
+    case REPORT_FAIL:
+        got_fail(r, rep);
         break;
     case REPORT_FINISHED:
         got_finished(r, rep->scenario);
@@ -536,7 +549,10 @@ int tt_run_go(struct tt_run *r, const struct tt_run_view *view, struct tt_err *e
         *err = r->err;
     else
         err->text[0] = '\0';
-    int code = r->exit_code ? r->exit_code : r->thresholds_failed ? TT_EXIT_THRESHOLDS : TT_EXIT_OK;
+    int code = r->exit_code           ? r->exit_code
+               : r->thresholds_failed ? TT_EXIT_THRESHOLDS
+               : r->marked_failed     ? TT_EXIT_MARKED_FAILED
+                                      : TT_EXIT_OK;
     close_run(r);
     return code;
 }

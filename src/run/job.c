@@ -45,17 +45,20 @@ static void due(struct tt_timer *t)
 /* --- VUs of the pool
  * ------------------------------------------------------------------------------ */
 
-struct tt_vu *tt__lane_add_vu(struct tt__lane *lane, uint64_t id, struct tt_err *err)
+struct tt_vu *tt__lane_add_vu(struct tt__lane *lane, uint64_t index, struct tt_err *err)
 {
+    uint64_t id = (uint64_t)tt_stripe_global(&lane->run->machine, (int64_t)index) + 1;
     struct tt_vu *vu = tt_vu_new(lane->w, id, err);
     if (!vu)
         return NULL;
+    vu->id_in_instance = index + 1;
     if (lane->n_vus >= lane->cap_vus) {
         lane->cap_vus = lane->n_vus + lane->n_vus / 2 + 16;
         lane->vus = tt_xreallocarray(lane->vus, lane->cap_vus, sizeof *lane->vus);
         lane->idle = tt_xreallocarray(lane->idle, lane->cap_vus, sizeof *lane->idle);
     }
     lane->vus[lane->n_vus++] = vu;
+    tt__shown_add(&lane->made, 1);
     return vu;
 }
 
@@ -65,7 +68,7 @@ static struct tt_vu *borrow_vu(struct tt__lane *lane)
     struct tt_err err;
     if (lane->n_idle)
         return lane->idle[--lane->n_idle];
-    struct tt_vu *vu = tt__lane_add_vu(lane, tt__extra_vu_id(lane->run), &err);
+    struct tt_vu *vu = tt__lane_add_vu(lane, tt__extra_vu(lane->run), &err);
     if (!vu)
         tt_log(TT_LOG_ERROR, "init of a further virtual user: %s", err.text);
     TT_ASSERT(vu); /* the script has been initialized before, by all the planned ones */
@@ -97,9 +100,13 @@ static void host_activate(void *host, uint32_t index)
     struct tt__slot *s = slot_at(job, index);
     TT_ASSERT(!s->vu);
     s->vu = borrow_vu(job->lane);
+    if (!job->first_ns)
+        job->first_ns = job->start_ns + job->lane->paused_ns;
     s->next_ns = 0;
     tt_vu_activate(s->vu, job->sc, job->tags);
-    job->lane->active += !job->cls->handed; /* open models count those with an iteration */
+    s->vu->by_clock = job->cls->handed != NULL;
+    if (!s->vu->by_clock) /* open models count those with an iteration */
+        tt__shown_add(&job->lane->active, 1);
 }
 
 static void host_retire(void *host, uint32_t index)
@@ -108,8 +115,9 @@ static void host_retire(void *host, uint32_t index)
     struct tt__slot *s = slot_at(job, index);
     TT_ASSERT(s->vu && !tt_vu_busy(s->vu));
     job->lane->idle[job->lane->n_idle++] = s->vu;
+    if (!s->vu->by_clock)
+        tt__shown_add(&job->lane->active, -1);
     s->vu = NULL;
-    job->lane->active -= !job->cls->handed;
 }
 
 /* --- iterations
@@ -118,7 +126,8 @@ static void host_retire(void *host, uint32_t index)
 static void slot_done(struct tt__slot *s, bool interrupted)
 {
     struct tt__job *job = s->job;
-    job->lane->active -= job->cls->handed != NULL;
+    if (s->vu->by_clock)
+        tt__shown_add(&job->lane->active, -1);
     arm(job, job->cls->iteration_done(job->exec, s->index, tt__jobs_now(job->lane), interrupted));
 }
 
@@ -146,7 +155,7 @@ static uint64_t pad_until(struct tt__slot *s, uint64_t now_ns)
     if (sc->pacing_ns) {
         s->next_ns = (s->next_ns ? s->next_ns : s->vu->started_ns) + sc->pacing_ns;
         if (s->next_ns < now_ns) {
-            tt_vu_sample(s->vu, TT_M_pacing_overruns, 1, job->tags, now_ns);
+            tt_vu_sample(s->vu, TT_M_pacing_overruns, 1, s->vu->tags, now_ns);
             s->next_ns = now_ns;
         }
         until = s->next_ns > until ? s->next_ns : until;
@@ -165,10 +174,12 @@ static void iteration_ended(struct tt_vu *vu, enum tt_outcome how, lua_State *co
     struct tt__slot *s = arg;
     struct tt__lane *lane = s->job->lane;
     bool complete = how == TT_DONE || how == TT_FAILED;
-    if (complete)
-        lane->complete++;
-    else
-        lane->interrupted++;
+    tt__shown_add(complete ? &lane->complete : &lane->interrupted, 1);
+    if (complete) {
+        struct tt__done *d = &s->job->share->lanes[lane->index];
+        uint64_t done = atomic_load_explicit(&d->done, memory_order_relaxed);
+        atomic_store_explicit(&d->done, done + 1, memory_order_relaxed);
+    }
     if (how == TT_ABORTED)
         tt__services.abort_test(vu->w, message);
     uint64_t until = complete && !lane->stopping ? pad_until(s, tt_loop_now(lane->loop)) : 0;
@@ -185,8 +196,10 @@ static void warm_up(struct tt__job *job, struct tt_vu *vu)
 {
     if (!job->sc->warmup_ns)
         return;
-    vu->warming = tt__jobs_now(job->lane) < job->start_ns + job->sc->warmup_ns;
-    vu->tags = vu->warming ? job->warm_tags : job->tags;
+    bool warming = tt__jobs_now(job->lane) < job->start_ns + job->sc->warmup_ns;
+    if (warming != vu->warming)
+        tt_vu_set_tag(vu, "warmup", warming ? "true" : NULL);
+    vu->warming = warming;
 }
 
 static void host_iterate(void *host, uint32_t index, uint64_t number, uint64_t intended_ns)
@@ -194,7 +207,8 @@ static void host_iterate(void *host, uint32_t index, uint64_t number, uint64_t i
     struct tt__job *job = host;
     struct tt__slot *s = slot_at(job, index);
     const struct tt_buf *setup = &job->lane->run->setup;
-    job->lane->active += job->cls->handed != NULL;
+    if (s->vu->by_clock)
+        tt__shown_add(&job->lane->active, 1);
     warm_up(job, s->vu);
     tt_vu_iterate(s->vu, number, intended_ns + job->lane->paused_ns, setup->data, setup->len,
                   iteration_ended, s);
@@ -312,7 +326,7 @@ static void grow_some(struct tt_timer *t)
     uint64_t end = tt_now_ns() + TT_NS_PER_S / 2000;
     struct tt_err err;
     while (job->to_grow && !lane->stopping && tt_now_ns() < end) {
-        struct tt_vu *vu = tt__lane_add_vu(lane, tt__extra_vu_id(lane->run), &err);
+        struct tt_vu *vu = tt__lane_add_vu(lane, tt__extra_vu(lane->run), &err);
         job->to_grow--;
         if (!vu) {
             tt_log(TT_LOG_ERROR, "init of a further virtual user: %s", err.text);
@@ -383,6 +397,8 @@ void tt__job_begin(struct tt__lane *lane, size_t scenario, uint64_t zero_ns)
     job->slice.n_workers = r->n_lanes;
     job->start_ns = zero_ns - lane->paused_ns + job->sc->start_time_ns;
     job->exec = job->cls->create(job->sc, &job->slice, &host, job, job->start_ns);
+    atomic_store_explicit(&job->share->lanes[lane->index].total,
+                          job->cls->progress(job->exec, job->start_ns).total, memory_order_relaxed);
     arm(job, job->start_ns);
     check_finished(job);
 }
@@ -390,6 +406,7 @@ void tt__job_begin(struct tt__lane *lane, size_t scenario, uint64_t zero_ns)
 void tt__jobs_start(struct tt__lane *lane, uint64_t zero_ns)
 {
     const struct tt_plan *plan = lane->run->plan;
+    lane->zero_ns = zero_ns;
     lane->n_jobs = plan->n_scenarios;
     lane->jobs = tt_xcalloc(lane->n_jobs + 1, sizeof *lane->jobs);
     for (size_t i = 0; i < lane->n_jobs; i++) {
@@ -399,8 +416,6 @@ void tt__jobs_start(struct tt__lane *lane, uint64_t zero_ns)
         job->cls = tt_exec_find(job->sc->executor);
         job->share = &lane->run->shares[i];
         job->tags = scenario_tags(lane, job->sc);
-        const struct tt_tag warm = {"warmup", "true"};
-        job->warm_tags = tt_tags_with(lane->w->tags, job->tags, &warm, 1);
         tt_timer_init(&job->timer, due);
         tt_timer_init(&job->grow, grow_some);
     }

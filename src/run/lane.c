@@ -18,14 +18,24 @@ struct tt__report *tt__report_new(struct tt__lane *lane, enum tt__report_kind ki
 /* --- services for the modules
  * ------------------------------------------------------------------------- */
 
-static void abort_test(struct tt_worker *w, const char *message)
+static void tell(struct tt_worker *w, enum tt__report_kind kind, const char *message)
 {
     struct tt__lane *lane = w->user;
     if (!lane) /* the first init: its own error ends everything */
         return;
-    struct tt__report *rep = tt__report_new(lane, REPORT_ABORT);
+    struct tt__report *rep = tt__report_new(lane, kind);
     tt_buf_puts(&rep->result, message ? message : "");
     tt__report_post(lane, rep);
+}
+
+static void abort_test(struct tt_worker *w, const char *message)
+{
+    tell(w, REPORT_ABORT, message);
+}
+
+static void fail_test(struct tt_worker *w, const char *message)
+{
+    tell(w, REPORT_FAIL, message);
 }
 
 static char *summary_text(const cJSON *data)
@@ -33,7 +43,13 @@ static char *summary_text(const cJSON *data)
     return tt_summary_text(data, false, TT_SUMMARY_COMPACT);
 }
 
-const struct tt_services tt__services = {.abort_test = abort_test, .summary_text = summary_text};
+const struct tt_services tt__services = {
+    .abort_test = abort_test,
+    .fail_test = fail_test,
+    .instance_facts = tt__instance_facts,
+    .scenario_facts = tt__scenario_facts,
+    .summary_text = summary_text,
+};
 
 /* --- start and end
  * -------------------------------------------------------------------------------------- */
@@ -55,7 +71,7 @@ static bool make_vus(struct tt__lane *lane, struct tt_err *err)
     lane->vus = tt_xcalloc(lane->cap_vus, sizeof *lane->vus);
     lane->idle = tt_xcalloc(lane->cap_vus, sizeof *lane->idle);
     for (size_t i = 0; i < lane->n_planned; i++)
-        if (!tt__lane_add_vu(lane, tt__planned_vu_id(r, lane->index, i), err))
+        if (!tt__lane_add_vu(lane, tt__planned_vu(r, lane->index, i), err))
             return false;
     for (size_t i = lane->n_vus; i > 0; i--)
         lane->idle[lane->n_idle++] = lane->vus[i - 1];
@@ -116,10 +132,10 @@ static void answer_tick(struct tt__lane *lane, struct tt_batch *spare)
     struct tt__report *rep = tt__report_new(lane, REPORT_TICK);
     uint64_t now = tt__jobs_now(lane);
     rep->batch = tt_shard_swap(lane->w->shard, spare);
-    rep->vus_active = lane->active;
+    rep->vus_active = tt__shown_get(&lane->active);
     rep->vus_max = (int64_t)lane->n_vus;
-    rep->complete = lane->complete;
-    rep->interrupted = lane->interrupted;
+    rep->complete = (uint64_t)tt__shown_get(&lane->complete);
+    rep->interrupted = (uint64_t)tt__shown_get(&lane->interrupted);
     rep->n_scenarios = lane->n_jobs;
     rep->progress = tt_xcalloc(lane->n_jobs + 1, sizeof *rep->progress);
     rep->finished = tt_xcalloc(lane->n_jobs + 1, sizeof *rep->finished);

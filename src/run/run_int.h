@@ -22,12 +22,18 @@ struct tt__idle {
     atomic_int_fast32_t n;
     char pad[60]; /* a cache line of its own */
 };
+/* How much of a scenario a worker has done, for whoever asks. */
+struct tt__done {
+    atomic_uint_fast64_t done, total; /* iterations; total 0: time decides */
+    char pad[48];
+};
 struct tt__share {
     atomic_uint_fast64_t next; /* number of the process's next iteration */
     struct tt_stripe work;     /* the process's part of the scenario; immutable */
     atomic_int_fast64_t spare; /* VUs that may be made beyond those of the start */
     atomic_bool spare_warned;
-    struct tt__idle *idle; /* by worker: idle slots that nobody has reserved */
+    struct tt__idle *idle;  /* by worker: idle slots that nobody has reserved */
+    struct tt__done *lanes; /* by worker */
     /* starts that wait for a VU (on_overload = "queue"), first come first served */
     pthread_mutex_t lock;
     atomic_size_t waiting;
@@ -46,15 +52,16 @@ struct tt__job {
     struct tt_exec *exec;
     struct tt__share *share;
     struct tt_portion slice;
-    const struct tt_tags *tags, *warm_tags;
+    const struct tt_tags *tags;
     struct tt_timer timer; /* the executor's next step */
     struct tt_timer grow;  /* makes the VUs asked for, some at a time */
     uint32_t to_grow;
     struct tt__slot **slots;
     size_t n_slots;
     uint64_t start_ns;
-    bool cut;      /* ended by stop */
-    bool reported; /* its end */
+    uint64_t first_ns; /* when it started, on the loop's clock; 0: not yet */
+    bool cut;          /* ended by stop */
+    bool reported;     /* its end */
 };
 
 /* A VU lent to a job. */
@@ -101,6 +108,7 @@ enum tt__report_kind {
     REPORT_TICK,
     REPORT_CALLED,
     REPORT_ABORT,
+    REPORT_FAIL,
     REPORT_FINISHED, /* a scenario on this worker */
     REPORT_SCALED,
     REPORT_GONE
@@ -124,6 +132,18 @@ struct tt__report { /* worker -> coordinator */
     struct tt_err err;
 };
 
+/* A number that one thread writes and any reads. */
+typedef atomic_int_fast64_t tt__shown;
+static inline void tt__shown_add(tt__shown *n, int64_t by)
+{
+    int64_t now = atomic_load_explicit(n, memory_order_relaxed);
+    atomic_store_explicit(n, now + by, memory_order_relaxed);
+}
+static inline int64_t tt__shown_get(const tt__shown *n)
+{
+    return atomic_load_explicit(n, memory_order_relaxed);
+}
+
 struct tt__lane {
     struct tt_run *run;
     unsigned index;
@@ -140,8 +160,8 @@ struct tt__lane {
     struct tt_vu *service;
     struct tt__job *jobs;
     size_t n_jobs;
-    uint64_t complete, interrupted;
-    int64_t active;
+    tt__shown complete, interrupted, active, made; /* iterations, VUs */
+    uint64_t zero_ns; /* the scenarios' zero on their clock; 0: not yet */
     bool stopping, started, calling, paused;
     uint64_t pause_began_ns, paused_ns; /* the scenarios' clock stands still while paused */
     /* coordinator's: from its last reports */
@@ -200,7 +220,8 @@ struct tt_run {
     uv_signal_t sigint, sigterm;
     unsigned signals;
     uint64_t start_ns, zero_ns, end_ns;
-    struct tt_buf setup; /* flat copy of setup's result; read by workers after GO */
+    uint64_t wall_offset_ns; /* wall clock less monotonic; before GO */
+    struct tt_buf setup;     /* flat copy of setup's result; read by workers after GO */
     cJSON *setup_json;
     bool stop_asked, teardown_due, call_timed_out, last_tick_wanted;
     unsigned ready, ticks_due;
@@ -208,7 +229,8 @@ struct tt_run {
     struct tt_threshold_result *verdicts;
     size_t n_verdicts;
     bool thresholds_failed;
-    int exit_code; /* of the first reason that ended the run badly; 0 */
+    int exit_code;      /* of the first reason that ended the run badly; 0 */
+    bool marked_failed; /* by the script; counts when nothing else has gone wrong */
     struct tt_err err;
     struct tt_run_scenario *shown;
     struct tt_run_progress progress; /* of the last tick */
@@ -234,9 +256,10 @@ uint32_t tt__share_grow(struct tt__share *s, uint32_t n); /* how many of n may b
 bool tt__share_enqueue(struct tt__share *s, uint64_t intended_ns);
 bool tt__share_unqueue(struct tt__share *s, uint64_t *intended_ns);
 uint64_t tt__share_discard(struct tt__share *s);
-/* The test's id (from 1) of the VU that is local index k of the lane's planned ones. */
-uint64_t tt__planned_vu_id(const struct tt_run *r, unsigned lane, size_t k);
-uint64_t tt__extra_vu_id(struct tt_run *r);
+/* The process's index (from 0) of the VU that is local index k of the lane's planned ones, and of a
+ * further one. */
+uint64_t tt__planned_vu(const struct tt_run *r, unsigned lane, size_t k);
+uint64_t tt__extra_vu(struct tt_run *r);
 /* job.c */
 void tt__jobs_start(struct tt__lane *lane, uint64_t zero_ns);
 void tt__job_begin(struct tt__lane *lane, size_t scenario, uint64_t zero_ns);
@@ -245,9 +268,12 @@ void tt__jobs_resume(struct tt__lane *lane);
 bool tt__job_scale(struct tt__lane *lane, size_t scenario, const struct tt_scale *s,
                    struct tt_err *err);
 uint64_t tt__jobs_now(const struct tt__lane *lane); /* the scenarios' clock */
-struct tt_vu *tt__lane_add_vu(struct tt__lane *lane, uint64_t id, struct tt_err *err);
+struct tt_vu *tt__lane_add_vu(struct tt__lane *lane, uint64_t index, struct tt_err *err);
 void tt__jobs_stop(struct tt__lane *lane);
 void tt__jobs_free(struct tt__lane *lane);
+/* facts.c: what the script may ask */
+void tt__instance_facts(const struct tt_worker *w, struct tt_instance_facts *out);
+void tt__scenario_facts(const struct tt_vu *vu, struct tt_scenario_facts *out);
 /* coordinator.c */
 void tt__post_all(struct tt_run *r, struct tt__order o);
 void tt__enter_phase(struct tt_run *r, enum tt__phase phase);

@@ -12,6 +12,7 @@ static void share_init(struct tt_run *r, struct tt__share *s, const struct tt_sc
     const struct tt_plan *p = r->plan;
     pthread_mutex_init(&s->lock, NULL);
     s->idle = tt_xcalloc(r->plan->workers, sizeof *s->idle);
+    s->lanes = tt_xcalloc(r->plan->workers, sizeof *s->lanes);
     if (cls->work_items)
         tt_stripe_recut(&s->work, &p->segment, p->sequence, p->n_sequence, cls->work_items(sc));
     else
@@ -38,6 +39,7 @@ void tt__shares_free(struct tt_run *r)
         pthread_mutex_destroy(&s->lock);
         tt_stripe_fini(&s->work);
         tt_free(s->idle);
+        tt_free(s->lanes);
         tt_free(s->line);
     }
     tt_free(r->shares);
@@ -126,17 +128,17 @@ uint64_t tt__share_discard(struct tt__share *s)
 /* --- ids of VUs
  * ------------------------------------------------------------------------------------- */
 
-uint64_t tt__planned_vu_id(const struct tt_run *r, unsigned lane, size_t k)
+uint64_t tt__planned_vu(const struct tt_run *r, unsigned lane, size_t k)
 {
     int64_t before = 0; /* dealt to the workers in turn, as long as they have room */
     for (unsigned i = 0; i < r->n_lanes; i++) {
         size_t dealt = k + (i < lane);
         before += (int64_t)(r->lanes[i].n_planned < dealt ? r->lanes[i].n_planned : dealt);
     }
-    return (uint64_t)tt_stripe_global(&r->machine, before) + 1;
+    return (uint64_t)before;
 }
 
-uint64_t tt__extra_vu_id(struct tt_run *r)
+uint64_t tt__extra_vu(struct tt_run *r)
 {
-    return (uint64_t)tt_stripe_global(&r->machine, (int64_t)atomic_fetch_add(&r->next_vu, 1)) + 1;
+    return atomic_fetch_add(&r->next_vu, 1);
 }

@@ -176,6 +176,11 @@ static void a_line_that_is_too_long_takes_no_more(void **state)
 
 /* --- ids */
 
+static uint64_t vu_id(const struct tt_run *r, uint64_t index)
+{
+    return (uint64_t)tt_stripe_global(&r->machine, (int64_t)index) + 1;
+}
+
 /* Every lane's planned VUs, then one more: which ids there are, each once. */
 static size_t collect_ids(struct tt_run *r, const size_t *planned, unsigned lanes, uint64_t *ids)
 {
@@ -188,9 +193,9 @@ static size_t collect_ids(struct tt_run *r, const size_t *planned, unsigned lane
     }
     for (unsigned i = 0; i < lanes; i++)
         for (size_t k = 0; k < planned[i]; k++)
-            ids[n++] = tt__planned_vu_id(r, i, k);
-    ids[n++] = tt__extra_vu_id(r);
-    ids[n++] = tt__extra_vu_id(r);
+            ids[n++] = vu_id(r, tt__planned_vu(r, i, k));
+    ids[n++] = vu_id(r, tt__extra_vu(r));
+    ids[n++] = vu_id(r, tt__extra_vu(r));
     tt_free(r->lanes);
     return n;
 }
