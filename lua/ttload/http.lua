@@ -3,6 +3,8 @@
 -- For editors (LuaLS): the module `ttload.http`. Not loaded at run time.
 
 ---@class ttload.http.params
+---@field cookies? table<string, string|number|boolean|{ value: string|number|boolean, replace?: boolean }>
+---@field jar? ttload.http.CookieJar # instead of the VU's
 ---@field headers? table<string, string|number|boolean|string[]>
 ---@field tags? table<string, string|number|boolean>
 ---@field name? string # stands for the URL in tags
@@ -11,6 +13,48 @@
 ---@field throw? boolean
 ---@field response_type? "text"|"binary"|"none"
 ---@field json? any # the body, as JSON
+
+---@class ttload.http.cookie
+---@field name string
+---@field value string
+---@field domain string
+---@field path string
+---@field secure boolean
+---@field http_only boolean
+---@field max_age integer # seconds; 0: not given, -1: over
+---@field expires integer? # ms since the epoch
+
+---@class ttload.http.cookie_options
+---@field domain? string
+---@field path? string
+---@field expires? string # "Sun, 24 Jul 2033 17:01:02 GMT"
+---@field max_age? integer # seconds
+---@field secure? boolean
+---@field http_only? boolean
+
+---@class ttload.http.CookieJar
+local CookieJar = {}
+
+---@return ttload.http.CookieJar
+function CookieJar.new() end
+
+---@param url string
+---@return table<string, string[]>
+function CookieJar:cookies_for_url(url) end
+
+---@param url string
+---@param name string
+---@param value string|number|boolean
+---@param options? ttload.http.cookie_options
+function CookieJar:set(url, name, value, options) end
+
+---Takes out the cookies that would be sent to url.
+---@param url string
+function CookieJar:clear(url) end
+
+---@param url string
+---@param name string
+function CookieJar:delete(url, name) end
 
 ---@class ttload.http.timings
 ---@field blocked number
@@ -22,6 +66,13 @@
 ---@field receiving number
 ---@field duration number
 
+---@class ttload.http.request
+---@field method string
+---@field url string
+---@field headers table<string, string>
+---@field body string?
+---@field cookies table<string, { name: string, value: string }[]>
+
 ---@class ttload.http.response
 ---@field status integer # 0: failed
 ---@field status_text string?
@@ -29,19 +80,23 @@
 ---@field url string
 ---@field body string?
 ---@field headers table<string, string>
----@field cookies table<string, table[]>
+---@field cookies table<string, ttload.http.cookie[]>
 ---@field error string?
 ---@field error_code integer
 ---@field remote_ip string?
 ---@field remote_port integer
 ---@field timings ttload.http.timings # milliseconds
----@field request { method: string, url: string, headers: table<string, string>, body: string? }
+---@field request ttload.http.request # what was sent at last
 ---@field tls_version string?
 ---@field tls_cipher_suite string?
 ---@field json fun(self: ttload.http.response, path?: string): any
 
 ---@class ttload.http
-local M = {}
+local M = { CookieJar = CookieJar }
+
+---The VU's jar.
+---@return ttload.http.CookieJar
+function M.cookie_jar() end
 
 ---@param url string
 ---@param params? ttload.http.params

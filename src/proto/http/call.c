@@ -5,12 +5,12 @@
  * the rules are those of k6's client: 301, 302 and 303 turn anything but HEAD into a GET without
  * body, 307 and 308 repeat the request; credentials go to the same host and its subdomains only.
  * One deadline covers all of it. */
-#include "proto/http/call.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/str.h"
 #include "proto/http/body.h"
+#include "proto/http/call_int.h"
 #include "vu/fiber.h"
 #include <stdio.h>
 #include <string.h>
@@ -87,8 +87,8 @@ static void settle_hop(struct tt_http_call *c)
         tt_http_error_set(&x->error, TT_HTTP_E_OTHER, "malformed HTTP response");
     c->vu->data_sent += (double)x->sent_bytes;
     c->vu->data_received += (double)x->received_bytes;
-    if (x->sets_cookies)
-        c->hv->has_cookies = true;
+    if (!x->error.code)
+        tt__http_take_cookies(c);
     emit(c);
 }
 
@@ -112,12 +112,17 @@ static bool name_is(const char *line, const char *name)
 
 static bool follows(const char *line, bool trusted, bool same_authority, bool with_body)
 {
-    static const char *const secrets[] = {"Authorization", "Www-Authenticate", "Cookie", "Cookie2"};
+    static const char *const secrets[] = {"Authorization", "Www-Authenticate", "Cookie2"};
     static const char *const of_body[] = {"Content-Type", "Content-Encoding", "Content-Language",
                                           "Content-Location"};
-    for (size_t i = 0; i < 4; i++)
-        if ((!trusted && name_is(line, secrets[i])) || (!with_body && name_is(line, of_body[i])))
+    for (size_t i = 0; i < 3; i++)
+        if (!trusted && name_is(line, secrets[i]))
             return false;
+    for (size_t i = 0; i < 4; i++)
+        if (!with_body && name_is(line, of_body[i]))
+            return false;
+    if (name_is(line, "Cookie")) /* each hop has its own */
+        return false;
     return same_authority || !name_is(line, "Host");
 }
 
@@ -302,6 +307,7 @@ static void begin_hop(struct tt_http_call *c)
     c->n_addrs = c->next_addr = 0;
     c->dial_deadline_ns = now + DIAL_TIMEOUT_NS;
     arm(c);
+    tt__http_put_cookies(c);
     if (!set_wire_url(c) || c->parsed.host.n >= sizeof host) {
         fail_hop(c, TT_HTTP_E_BAD_URL, "invalid URL: too long");
         return;

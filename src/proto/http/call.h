@@ -7,6 +7,7 @@
  * reads the results and puts the call back; when the fiber is killed the op's cancel does. */
 #pragma once
 #include "net/resolve.h"
+#include "proto/http/jar.h"
 #include "proto/http/samples.h"
 #include "proto/http/transport.h"
 #include "vu/op.h"
@@ -16,7 +17,7 @@ enum { TT_HTTP_ADDRESSES_MAX = 4 };
 /* Per VU, kept by the module. */
 struct tt_http_vu {
     struct tt_http_session *session; /* NULL until the first request */
-    bool has_cookies;
+    struct tt_http_jar *jar;         /* NULL until there is a cookie or a script asks for it */
 };
 
 struct tt_http_call {
@@ -33,7 +34,9 @@ struct tt_http_call {
     const struct tt_tags *tags; /* the fiber's with params.tags */
     struct tt_buf lines;        /* headers, as tt_http_call_header adds them */
     size_t n_lines;
-    const char *body; /* NULL: none */
+    struct tt_http_jar *jar; /* counted; NULL: the VU's */
+    struct tt_buf cookies;   /* params.cookies, as tt_http_call_cookie adds them */
+    const char *body;        /* NULL: none */
     size_t body_len;
     uint64_t timeout_ns;
     int64_t redirects;      /* how many may be followed */
@@ -79,6 +82,8 @@ void tt_http_engine_init(struct tt_http_engine *e, struct tt_worker *w,
                          const struct tt_http_transport *transport);
 void tt_http_engine_fini(struct tt_http_engine *e); /* every VU's is gone */
 void tt_http_vu_fini(struct tt_http_engine *e, struct tt_http_vu *hv);
+/* The VU's own jar. */
+struct tt_http_jar *tt_http_vu_cookies(struct tt_http_vu *hv);
 void tt_http_vu_iteration_begin(struct tt_http_engine *e, struct tt_http_vu *hv);
 void tt_http_vu_iteration_end(struct tt_http_engine *e, struct tt_http_vu *hv);
 
@@ -89,6 +94,9 @@ struct tt_http_call *tt_http_call_get(struct tt_http_engine *e, struct tt_vu *vu
 /* Adds a header line. False when name or value has characters that would break the request. */
 bool tt_http_call_header(struct tt_http_call *c, const char *name, size_t name_len,
                          const char *value, size_t value_len);
+/* Adds one of params.cookies. False when name or value has characters that no cookie may have. */
+bool tt_http_call_cookie(struct tt_http_call *c, struct tt_slice name, struct tt_slice value,
+                         bool replaces);
 bool tt_http_call_has_header(const struct tt_http_call *c, const char *name);
 /* parsed must hold url. Finishes op when the last response is there; that may be before it returns.
  */

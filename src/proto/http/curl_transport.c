@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* HTTP on libcurl. Worker thread.
  *
- * A VU's session is a CURLSH: its own connections, TLS sessions and cookies. Easy handles (5 KB
+ * A VU's session is a CURLSH: its own connections and TLS sessions. Easy handles (5 KB
  * each) are pooled per worker and go from share to share; an idle one is in no share, because a
  * share with a handle in it cannot be freed. Options are set when they differ from what the handle
  * has; setting all of them for each request costs 1 us.
  *
  * libcurl is told what k6's client sends: no Accept, no Expect, no Content-Type of its own, paths
- * as written. Redirects, time-outs and name look-ups are the engine's. COOKIEFILE "" switches the
- * cookie engine on; once per handle, each further time leaks. */
+ * as written. Redirects, cookies, time-outs and name look-ups are the engine's. */
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/str.h"
@@ -157,7 +156,6 @@ static struct carrier *carrier_new(struct transport *t)
     curl_easy_setopt(easy, CURLOPT_PROXY, "");
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
-    curl_easy_setopt(easy, CURLOPT_COOKIEFILE, "");
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
     curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, (long)MAX_IDLE_SECONDS);
     curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
@@ -437,7 +435,6 @@ static struct tt_http_session *curl_session_new(void *self)
     TT_ASSERT(share); /* fails for want of memory only */
     curl_share_setopt(share, CURLSHOPT_SHARE, CURL_LOCK_DATA_CONNECT);
     curl_share_setopt(share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
-    curl_share_setopt(share, CURLSHOPT_SHARE, CURL_LOCK_DATA_COOKIE);
     return (struct tt_http_session *)share;
 }
 
@@ -448,40 +445,12 @@ static void curl_session_free(void *self, struct tt_http_session *s)
     TT_ASSERT(rc == CURLSHE_OK);
 }
 
-/* A new share without connections, with the cookies of the old one. */
-static struct tt_http_session *curl_session_renew(void *self, struct tt_http_session *old)
-{
-    struct tt_http_session *fresh = curl_session_new(self);
-    struct carrier *c = carrier_get(self);
-    CURL *easy = c->transfer.easy;
-    struct curl_slist *cookies = NULL;
-    curl_easy_setopt(easy, CURLOPT_SHARE, share_of(old));
-    curl_easy_getinfo(easy, CURLINFO_COOKIELIST, &cookies);
-    curl_easy_setopt(easy, CURLOPT_SHARE, share_of(fresh));
-    for (const struct curl_slist *k = cookies; k; k = k->next)
-        curl_easy_setopt(easy, CURLOPT_COOKIELIST, k->data);
-    curl_slist_free_all(cookies);
-    carrier_put(c);
-    curl_session_free(self, old);
-    return fresh;
-}
-
-static void curl_session_clear_cookies(void *self, struct tt_http_session *s)
-{
-    struct carrier *c = carrier_get(self);
-    curl_easy_setopt(c->transfer.easy, CURLOPT_SHARE, share_of(s));
-    curl_easy_setopt(c->transfer.easy, CURLOPT_COOKIELIST, "ALL");
-    carrier_put(c);
-}
-
 const struct tt_http_transport tt_http_curl_transport = {
     .name = "curl",
     .open = curl_open,
     .close = curl_close,
     .session_new = curl_session_new,
     .session_free = curl_session_free,
-    .session_renew = curl_session_renew,
-    .session_clear_cookies = curl_session_clear_cookies,
     .start = curl_start,
     .cancel = curl_cancel,
     .resume = curl_resume,

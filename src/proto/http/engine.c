@@ -23,8 +23,10 @@ void tt_http_engine_init(struct tt_http_engine *e, struct tt_worker *w,
 
 static void call_free(struct tt_http_call *c)
 {
+    tt_http_jar_unref(c->jar);
     tt_buf_fini(&c->lines);
     tt_buf_fini(&c->spare_lines);
+    tt_buf_fini(&c->cookies);
     tt_buf_fini(&c->wire);
     tt_buf_fini(&c->hop_url[0]);
     tt_buf_fini(&c->hop_url[1]);
@@ -52,21 +54,22 @@ void tt_http_vu_fini(struct tt_http_engine *e, struct tt_http_vu *hv)
 {
     if (hv->session)
         e->transport->session_free(e->carrier, hv->session);
+    tt_http_jar_unref(hv->jar);
     *hv = (struct tt_http_vu){0};
 }
 
 void tt_http_vu_iteration_begin(struct tt_http_engine *e, struct tt_http_vu *hv)
 {
-    if (!hv->has_cookies || (e->opt && e->opt->no_cookies_reset))
-        return;
-    e->transport->session_clear_cookies(e->carrier, hv->session);
-    hv->has_cookies = false;
+    if (hv->jar && !(e->opt && e->opt->no_cookies_reset))
+        tt_http_jar_clear(hv->jar);
 }
 
 void tt_http_vu_iteration_end(struct tt_http_engine *e, struct tt_http_vu *hv)
 {
-    if (hv->session && e->opt && e->opt->no_vu_connection_reuse)
-        hv->session = e->transport->session_renew(e->carrier, hv->session);
+    if (!hv->session || !e->opt || !e->opt->no_vu_connection_reuse)
+        return;
+    e->transport->session_free(e->carrier, hv->session);
+    hv->session = NULL;
 }
 
 static bool engine_open(struct tt_http_engine *e, struct tt_err *err)
@@ -84,6 +87,7 @@ static struct tt_http_call *call_new(struct tt_http_engine *e)
     c->engine = e;
     tt_buf_init(&c->lines, LINES_MAX);
     tt_buf_init(&c->spare_lines, LINES_MAX);
+    tt_buf_init(&c->cookies, LINES_MAX);
     tt_buf_init(&c->wire, URL_MAX);
     tt_buf_init(&c->hop_url[0], URL_MAX);
     tt_buf_init(&c->hop_url[1], URL_MAX);
@@ -107,6 +111,9 @@ struct tt_http_call *tt_http_call_get(struct tt_http_engine *e, struct tt_vu *vu
     c->hv = hv;
     tt_buf_clear(&c->lines);
     c->n_lines = 0;
+    tt_http_jar_unref(c->jar); /* a binding that raised may have left one */
+    c->jar = NULL;
+    tt_buf_clear(&c->cookies);
     c->body = NULL;
     c->body_len = 0;
     c->hop = 0;
@@ -124,12 +131,15 @@ void tt_http_call_put(struct tt_http_call *c)
 {
     give_back(&c->lines);
     give_back(&c->spare_lines);
+    give_back(&c->cookies);
     give_back(&c->wire);
     give_back(&c->hop_url[0]);
     give_back(&c->hop_url[1]);
     give_back(&c->x.head);
     tt_http_body_reset(&c->x);
     give_back(&c->x.body);
+    tt_http_jar_unref(c->jar);
+    c->jar = NULL;
     c->vu = NULL;
     c->next = c->engine->idle;
     c->engine->idle = c;

@@ -3,8 +3,6 @@
 #include "proto/http/http_lua_int.h"
 #include <string.h>
 
-extern const struct tt_module tt_module_http;
-
 static struct tt_http_engine *engine_of(struct tt_worker *w)
 {
     return tt_worker_state(w, &tt_module_http);
@@ -144,10 +142,13 @@ static int open_http(lua_State *L)
     static const luaL_Reg functions[] = {
         {"get", l_get},         {"head", l_head},       {"post", l_post},
         {"put", l_put},         {"patch", l_patch},     {"del", l_del},
-        {"options", l_options}, {"request", l_request}, {NULL, NULL},
+        {"options", l_options}, {"request", l_request}, {"cookie_jar", tt__http_l_cookie_jar},
+        {NULL, NULL},
     };
     tt__http_response_open(L);
     luaL_newlib(L, functions);
+    tt__http_jar_open(L);
+    lua_setfield(L, -2, "CookieJar");
     return 1;
 }
 

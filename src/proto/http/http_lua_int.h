@@ -21,5 +21,15 @@ void tt__http_response_push(lua_State *L, const struct tt_http_call *c, int body
  * no JSON. text[n] is NUL. */
 int tt__http_json(lua_State *L, const char *text, size_t n, const char *path);
 
+/* http_lua.c */
+extern const struct tt_module tt_module_http;
+
+/* jar_lua.c */
+void tt__http_jar_open(lua_State *L); /* makes the metatable, pushes http.CookieJar */
+int tt__http_l_cookie_jar(lua_State *L);
+
 /* cookies_lua.c */
+/* Pushes the cookies that a header block sets: name -> list of tables. */
 void tt__http_push_cookies(lua_State *L, const char *head, size_t n);
+/* Pushes the cookies that the lines of a request send (tt_http_call.lines). */
+void tt__http_push_sent_cookies(lua_State *L, const char *lines, size_t n);

@@ -27,6 +27,10 @@ const char *tt__param_what(lua_State *L, const struct tt__http_request *r, const
 /* params_headers_lua.c */
 void tt__param_headers(lua_State *L, struct tt__http_request *r, const char *name);
 
+/* cookies_lua.c */
+void tt__param_cookies(lua_State *L, struct tt__http_request *r, const char *name);
+void tt__param_jar(lua_State *L, struct tt__http_request *r, const char *name);
+
 /* body_lua.c */
 /* The body at TT__ARG_BODY, or params.json, into the call. */
 void tt__http_read_body(lua_State *L, struct tt__http_request *r);

@@ -80,7 +80,9 @@ static void read_json(lua_State *L, struct tt__http_request *r, const char *name
 }
 
 static const struct tt__http_param params[] = {
+    {"cookies", tt__param_cookies},
     {"headers", tt__param_headers},
+    {"jar", tt__param_jar},
     {"json", read_json},
     {"name", read_name},
     {"redirects", read_redirects},

@@ -236,7 +236,7 @@ static void push_body(lua_State *L, const struct response *r)
 /* What was sent at last, after redirects. A line is "Name: value", or "Name;" without a value. */
 static void push_request(lua_State *L, const struct response *r)
 {
-    lua_createtable(L, 0, 4);
+    lua_createtable(L, 0, 5);
     lua_pushlstring(L, r->method.p, r->method.n);
     lua_setfield(L, -2, "method");
     lua_pushlstring(L, r->url.p, r->url.n);
@@ -255,6 +255,8 @@ static void push_request(lua_State *L, const struct response *r)
         add_header(L, (struct tt_slice){p, name}, value);
     }
     lua_setfield(L, -2, "headers");
+    tt__http_push_sent_cookies(L, r->lines.p, r->lines.n);
+    lua_setfield(L, -2, "cookies");
 }
 
 /* --- fields ------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@
 #include "proto/http/timing.h"
 #include "proto/http/url.h"
 
-/* A VU's own: connections, TLS sessions, cookies. Made by the transport. */
+/* A VU's own: connections, TLS sessions. Made by the transport. Cookies are the engine's. */
 struct tt_http_session;
 
 struct tt_http_decoder;
@@ -70,9 +70,6 @@ struct tt_http_transport {
     void (*close)(void *self); /* no session is left; the loop is drained afterwards */
     struct tt_http_session *(*session_new)(void *self);
     void (*session_free)(void *self, struct tt_http_session *s); /* nothing under way in it */
-    /* Closes the connections, keeps the cookies; nothing is under way in it. */
-    struct tt_http_session *(*session_renew)(void *self, struct tt_http_session *s);
-    void (*session_clear_cookies)(void *self, struct tt_http_session *s);
     /* The exchange's results are reset. done may be called before start returns. */
     void (*start)(void *self, struct tt_http_session *s, struct tt_http_exchange *x);
     /* Stops it and closes its connection; done is not called, stamps and bytes are filled in. */

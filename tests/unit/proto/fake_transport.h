@@ -12,7 +12,6 @@ struct answer {
     const char *redirect; /* the Location */
     int error;            /* instead of an answer */
     bool waits;           /* until fake_answer */
-    bool sets_cookies;
 };
 
 enum { HOPS_MAX = 24 };
@@ -27,7 +26,7 @@ struct fake {
     struct sent sent[HOPS_MAX];
     size_t n_sent;
     struct tt_http_exchange *pending;
-    unsigned resumed, cancelled, sessions, renewed, cleared;
+    unsigned resumed, cancelled, sessions, sessions_made;
     bool dialled, fails_to_open;
     int session;
 };
@@ -54,6 +53,7 @@ static struct tt_http_session *fake_session_new(void *self)
 {
     struct fake *f = self;
     f->sessions++;
+    f->sessions_made++;
     return (struct tt_http_session *)&f->session;
 }
 
@@ -61,18 +61,6 @@ static void fake_session_free(void *self, struct tt_http_session *s)
 {
     (void)s;
     ((struct fake *)self)->sessions--;
-}
-
-static struct tt_http_session *fake_session_renew(void *self, struct tt_http_session *s)
-{
-    ((struct fake *)self)->renewed++;
-    return s;
-}
-
-static void fake_clear_cookies(void *self, struct tt_http_session *s)
-{
-    (void)s;
-    ((struct fake *)self)->cleared++;
 }
 
 static void fake_note(struct fake *f, const struct tt_http_exchange *x)
@@ -98,7 +86,7 @@ static void fake_finish(struct fake *f, struct tt_http_exchange *x, const struct
     x->at.end = x->at.first_byte + 1;
     x->sent_bytes = 100;
     x->received_bytes = 1000;
-    x->sets_cookies = a->sets_cookies;
+    x->sets_cookies = a->head && strstr(a->head, "Set-Cookie");
     if (a->error)
         tt_http_error_set(&x->error, a->error, "made to fail");
     if (a->head)
@@ -147,8 +135,6 @@ static const struct tt_http_transport fake_transport = {
     .close = fake_close,
     .session_new = fake_session_new,
     .session_free = fake_session_free,
-    .session_renew = fake_session_renew,
-    .session_clear_cookies = fake_clear_cookies,
     .start = fake_start,
     .cancel = fake_cancel,
     .resume = fake_resume,

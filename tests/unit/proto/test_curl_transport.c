@@ -420,41 +420,17 @@ static void done_may_start_it_again(void **state)
     trip_free(t);
 }
 
-/* --- cookies, sessions --------------------------------------------------------------------------
+/* --- cookies: the engine's ----------------------------------------------------------------------
  */
 
-static void cookies_are(struct fixture *f, const char *json)
-{
-    struct trip *t = get(f, "/cookies");
-    body_is(t, json);
-    trip_free(t);
-}
-
-static void a_session_has_its_own_cookies(void **state)
+static void a_session_keeps_no_cookies(void **state)
 {
     struct fixture *f = *state;
     struct trip *t = get(f, "/cookies/set?a=1");
     assert_true(t->x.sets_cookies);
     trip_free(t);
-    cookies_are(f, "{\"a\":\"1\"}");
-    struct tt_http_session *mine = f->session;
-    f->session = http->session_new(f->carrier);
-    cookies_are(f, "{}");
-    http->session_free(f->carrier, f->session);
-    f->session = mine;
-    cookies_are(f, "{\"a\":\"1\"}");
-    http->session_clear_cookies(f->carrier, f->session);
-    cookies_are(f, "{}");
-}
-
-static void a_renewed_session_keeps_cookies_and_connects_anew(void **state)
-{
-    struct fixture *f = *state;
-    trip_free(get(f, "/cookies/set?a=1"));
-    f->session = http->session_renew(f->carrier, f->session);
-    struct trip *t = get(f, "/cookies");
-    body_is(t, "{\"a\":\"1\"}");
-    assert_true(t->x.at.connect_ns > 0);
+    t = get(f, "/cookies");
+    body_is(t, "{}");
     trip_free(t);
 }
 
@@ -752,8 +728,7 @@ int main(void)
         TEST(connect_to_holds_for_its_request_only),
         TEST(exchanges_run_side_by_side),
         TEST(done_may_start_it_again),
-        TEST(a_session_has_its_own_cookies),
-        TEST(a_renewed_session_keeps_cookies_and_connects_anew),
+        TEST(a_session_keeps_no_cookies),
         TEST(a_cancelled_exchange_is_not_heard_of_again),
         TEST(a_cancelled_dial_leaves_nothing_watched),
         TEST(a_refused_connection_says_so),

@@ -254,8 +254,7 @@ static void secrets_stay_with_the_host_and_do_not_come_back(void **state)
                                      REDIRECT("307", "http://b.localhost/2"),
                                      REDIRECT("307", "http://a.localhost/3"),
                                      {.head = "HTTP/1.1 200 OK\r\n"}};
-    static const char *const secrets[] = {"Authorization: s", "Cookie: s", "cookie2: s",
-                                          "Www-Authenticate: s"};
+    static const char *const secrets[] = {"Authorization: s", "cookie2: s", "Www-Authenticate: s"};
     struct http_rig *h = http_rig_new(answers, 4, NULL);
     struct tt_http_call *c = http_rig_call(h, "GET", "http://a.localhost/0");
     add_header(c, "Authorization", "s");
@@ -267,8 +266,9 @@ static void secrets_stay_with_the_host_and_do_not_come_back(void **state)
     tt_http_call_start(c);
     assert_int_equal(h->fake.n_sent, 4);
     for (size_t i = 0; i < 4; i++) {
-        for (size_t k = 0; k < 4; k++)
+        for (size_t k = 0; k < 3; k++)
             assert_int_equal(sent_line(h, i, secrets[k]), i < 2);
+        assert_int_equal(sent_line(h, i, "Cookie: s"), i == 0); /* each hop has its own */
         assert_true(sent_line(h, i, "Authorization-Not: kept"));
         assert_int_equal(sent_line(h, i, "Host: named"), i == 0); /* of that server only */
     }
@@ -701,54 +701,114 @@ static void get_once(struct http_rig *h)
     tt_http_call_put(c);
 }
 
-static void cookies_are_cleared_when_there_are_any(void **state)
+static const struct answer *sets(const char *cookie)
+{
+    static char head[128];
+    static struct answer a;
+    snprintf(head, sizeof head, "HTTP/1.1 200 OK\r\nSet-Cookie: %s\r\n", cookie);
+    a = (struct answer){.head = head};
+    return &a;
+}
+
+static void cookies_come_back_until_the_iteration_ends(void **state)
 {
     (void)state;
-    const struct answer answers[] = {{.head = "HTTP/1.1 200 OK\r\n"},
-                                     {.head = "HTTP/1.1 200 OK\r\n", .sets_cookies = true},
-                                     {.head = "HTTP/1.1 200 OK\r\n"}};
-    struct http_rig *h = http_rig_new(answers, 3, NULL);
-    tt_http_vu_iteration_begin(&h->engine, &h->hv); /* before the first request: no session */
+    struct http_rig *h = http_rig_new(sets("k=v"), 1, NULL);
+    tt_http_vu_iteration_begin(&h->engine, &h->hv); /* before the first request: no jar */
     get_once(h);
-    tt_http_vu_iteration_begin(&h->engine, &h->hv);
-    assert_int_equal(h->fake.cleared, 0);
     get_once(h);
+    assert_string_equal(h->fake.sent[1].lines, "Cookie: k=v\n");
     tt_http_vu_iteration_begin(&h->engine, &h->hv);
-    assert_int_equal(h->fake.cleared, 1);
     get_once(h);
+    assert_string_equal(h->fake.sent[2].lines, "");
+    h->rig->plan->opt.no_cookies_reset = true;
     tt_http_vu_iteration_begin(&h->engine, &h->hv);
-    assert_int_equal(h->fake.cleared, 1);
+    get_once(h);
+    assert_string_equal(h->fake.sent[3].lines, "Cookie: k=v\n");
     http_rig_free(h);
 }
 
-static void cookies_of_a_redirect_count_too(void **state)
+static void each_hop_has_the_cookies_of_its_own(void **state)
 {
     (void)state;
     const struct answer answers[] = {
-        {.head = "HTTP/1.1 302 Found\r\n", .redirect = "http://127.0.0.1/2", .sets_cookies = true},
+        {.head = "HTTP/1.1 302 Found\r\nSet-Cookie: a=1\r\n", .redirect = "http://127.0.0.1/2"},
+        {.head = "HTTP/1.1 302 Found\r\nSet-Cookie: b=2\r\n", .redirect = "http://127.0.0.2/3"},
         {.head = "HTTP/1.1 200 OK\r\n"}};
-    struct http_rig *h = http_rig_new(answers, 2, NULL);
-    get_once(h);
-    tt_http_vu_iteration_begin(&h->engine, &h->hv);
-    assert_int_equal(h->fake.cleared, 1);
+    struct http_rig *h = http_rig_new(answers, 3, NULL);
+    struct tt_http_call *c = http_rig_call(h, "GET", "http://127.0.0.1/");
+    add_header(c, "Cookie", "own=0");
+    add_header(c, "X", "y");
+    assert_true(tt_http_call_cookie(c, (struct tt_slice){"p", 1}, (struct tt_slice){"x y", 3}, 0));
+    tt_http_call_start(c);
+    assert_string_equal(h->fake.sent[0].lines, "X: y\nCookie: own=0; p=\"x y\"\n");
+    assert_true(sent_line(h, 1, "\nCookie: p=\"x y\"; a=1\n"));
+    assert_true(sent_line(h, 2, "\nCookie: p=\"x y\"\n"));
+    tt_http_call_put(c);
     http_rig_free(h);
 }
 
-static void options_keep_cookies_and_renew_connections(void **state)
+static void a_cookie_of_the_call_may_replace_the_jars(void **state)
 {
     (void)state;
-    const struct answer sets = {.head = "HTTP/1.1 200 OK\r\n", .sets_cookies = true};
-    struct http_rig *h = http_rig_new(&sets, 1, NULL);
+    struct http_rig *h = http_rig_new(sets("k=jar"), 1, NULL);
+    get_once(h);
+    for (int replaces = 0; replaces < 2; replaces++) {
+        struct tt_http_call *c = http_rig_call(h, "GET", "http://127.0.0.1/");
+        assert_true(tt_http_call_cookie(c, (struct tt_slice){"k", 1}, (struct tt_slice){"own", 3},
+                                        replaces));
+        assert_false(
+            tt_http_call_cookie(c, (struct tt_slice){"k;", 2}, (struct tt_slice){"", 0}, 0));
+        tt_http_call_start(c);
+        tt_http_call_put(c);
+    }
+    assert_string_equal(h->fake.sent[1].lines, "Cookie: k=own; k=jar\n");
+    assert_string_equal(h->fake.sent[2].lines, "Cookie: k=own\n");
+    http_rig_free(h);
+}
+
+static void a_call_with_a_jar_leaves_the_vus_alone(void **state)
+{
+    (void)state;
+    struct http_rig *h = http_rig_new(sets("k=v"), 1, NULL);
+    struct tt_http_call *c = http_rig_call(h, "GET", "http://127.0.0.1/");
+    struct tt_http_jar *jar = tt_http_jar_new();
+    c->jar = tt_http_jar_ref(jar);
+    tt_http_call_start(c);
+    tt_http_call_put(c);
+    assert_false(tt_http_jar_empty(jar));
+    tt_http_jar_unref(jar);
+    get_once(h);
+    assert_string_equal(h->fake.sent[1].lines, "");
+    http_rig_free(h);
+}
+
+static void a_failed_response_sets_no_cookies(void **state)
+{
+    (void)state;
+    const struct answer fails = {.head = "HTTP/1.1 200 OK\r\nSet-Cookie: a=1\r\n",
+                                 .error = TT_HTTP_E_RESET};
+    struct http_rig *h = http_rig_new(&fails, 1, NULL);
+    get_once(h);
+    get_once(h);
+    assert_string_equal(h->fake.sent[1].lines, "");
+    http_rig_free(h);
+}
+
+static void an_option_closes_connections_after_each_iteration(void **state)
+{
+    (void)state;
+    struct http_rig *h = http_rig_new(&ok, 1, NULL);
     tt_http_vu_iteration_end(&h->engine, &h->hv);
     get_once(h);
     tt_http_vu_iteration_end(&h->engine, &h->hv);
-    assert_int_equal(h->fake.renewed, 0);
-    h->rig->plan->opt.no_cookies_reset = true;
+    get_once(h);
+    assert_int_equal(h->fake.sessions_made, 1);
     h->rig->plan->opt.no_vu_connection_reuse = true;
-    tt_http_vu_iteration_begin(&h->engine, &h->hv);
-    assert_int_equal(h->fake.cleared, 0);
     tt_http_vu_iteration_end(&h->engine, &h->hv);
-    assert_int_equal(h->fake.renewed, 1);
+    assert_int_equal(h->fake.sessions, 0);
+    get_once(h);
+    assert_int_equal(h->fake.sessions_made, 2);
     http_rig_free(h);
 }
 
@@ -819,9 +879,12 @@ int main(void)
         cmocka_unit_test(calls_under_way_do_not_disturb_each_other),
         cmocka_unit_test(a_transport_that_does_not_open_is_an_error_each_time),
         cmocka_unit_test(headers_that_would_break_the_request_are_refused),
-        cmocka_unit_test(cookies_are_cleared_when_there_are_any),
-        cmocka_unit_test(cookies_of_a_redirect_count_too),
-        cmocka_unit_test(options_keep_cookies_and_renew_connections),
+        cmocka_unit_test(cookies_come_back_until_the_iteration_ends),
+        cmocka_unit_test(each_hop_has_the_cookies_of_its_own),
+        cmocka_unit_test(a_cookie_of_the_call_may_replace_the_jars),
+        cmocka_unit_test(a_call_with_a_jar_leaves_the_vus_alone),
+        cmocka_unit_test(a_failed_response_sets_no_cookies),
+        cmocka_unit_test(an_option_closes_connections_after_each_iteration),
         cmocka_unit_test(equal_failures_are_logged_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of the HTTP engine share. Worker thread. */
+#pragma once
+#include "proto/http/call.h"
+
+/* call_cookies.c */
+/* Before a hop: makes its Cookie line, of the script's cookies and the jar's. */
+void tt__http_put_cookies(struct tt_http_call *c);
+/* After a hop: what the response set goes into the jar. */
+void tt__http_take_cookies(struct tt_http_call *c);
