@@ -2,12 +2,20 @@
 -- SPDX-License-Identifier: MIT
 -- For editors (LuaLS): the module `ttload.ws`. Not loaded at run time.
 
+---@class ttload.ws.compression
+---@field client_max_window_bits? integer # 9 to 15
+---@field server_max_window_bits? integer # 9 to 15
+---@field client_no_context_takeover? boolean
+---@field server_no_context_takeover? boolean
+
 ---@class ttload.ws.params
+---@field compression? "deflate"|ttload.ws.compression
+---@field fragment_size? integer # bytes; longer messages are sent in several frames
 ---@field headers? table<string, string|number|boolean|string[]>
 ---@field tags? table<string, string|number|boolean>
 ---@field subprotocols? string|string[]
 ---@field timeout? number|string # of the handshake, "60s"
----@field max_message_size? integer # bytes
+---@field max_message_size? integer # bytes, 16 MiB
 ---@field scope? "iteration"|"vu"
 
 ---@class ttload.ws.error

@@ -133,39 +133,70 @@ const char *tt_suggest(const char *name, const char *const *candidates, size_t n
     return best;
 }
 
-bool tt_utf8_valid(const char *s, size_t n)
+/* The first byte of a character. */
+static bool utf8_begin(struct tt_utf8 *u, unsigned c)
 {
-    const unsigned char *p = (const unsigned char *)s, *end = p + n;
-    while (p < end) {
-        unsigned c = *p++, more, least;
-        if (c < 0x80)
-            continue;
-        if (c >= 0xC2 && c <= 0xDF) {
-            more = 1;
-            least = 0x80;
-            c &= 0x1F;
-        } else if (c >= 0xE0 && c <= 0xEF) {
-            more = 2;
-            least = 0x800;
-            c &= 0x0F;
-        } else if (c >= 0xF0 && c <= 0xF4) {
-            more = 3;
-            least = 0x10000;
-            c &= 0x07;
-        } else {
-            return false;
-        }
-        if ((size_t)(end - p) < more)
-            return false;
-        for (; more; more--, p++) {
-            if ((*p & 0xC0) != 0x80)
-                return false;
-            c = c << 6 | (*p & 0x3F);
-        }
-        if (c < least || c > 0x10FFFF || (c >= 0xD800 && c <= 0xDFFF))
-            return false;
+    u->low = 0x80;
+    u->high = 0xBF;
+    if (c < 0x80) {
+        u->need = 0;
+    } else if (c >= 0xC2 && c <= 0xDF) {
+        u->need = 1;
+    } else if (c >= 0xE0 && c <= 0xEF) {
+        u->need = 2;
+        u->low = c == 0xE0 ? 0xA0 : 0x80;  /* no overlong forms */
+        u->high = c == 0xED ? 0x9F : 0xBF; /* no surrogates */
+    } else if (c >= 0xF0 && c <= 0xF4) {
+        u->need = 3;
+        u->low = c == 0xF0 ? 0x90 : 0x80;
+        u->high = c == 0xF4 ? 0x8F : 0xBF; /* up to U+10FFFF */
+    } else {
+        return false;
     }
     return true;
+}
+
+/* How many of the leading bytes are ASCII, in blocks. */
+static size_t ascii_blocks(const unsigned char *p, size_t n)
+{
+    size_t at = 0;
+    uint64_t v[4];
+    for (; n - at >= sizeof v; at += sizeof v) {
+        memcpy(v, p + at, sizeof v);
+        if ((v[0] | v[1] | v[2] | v[3]) & UINT64_C(0x8080808080808080))
+            break;
+    }
+    return at;
+}
+
+bool tt_utf8_feed(struct tt_utf8 *u, const char *s, size_t n)
+{
+    const unsigned char *p = (const unsigned char *)s;
+    size_t at = 0;
+    while (at < n) {
+        if (!u->need) {
+            at += ascii_blocks(p + at, n - at);
+            if (at < n && !utf8_begin(u, p[at++]))
+                return false;
+            /* a run of one-byte characters, or the head of a longer one */
+            while (at < n && !u->need && p[at] < 0x80 && at % 32)
+                at++;
+            continue;
+        }
+        if (p[at] < u->low || p[at] > u->high)
+            return false;
+        u->low = 0x80;
+        u->high = 0xBF;
+        u->need--;
+        at++;
+    }
+    return true;
+}
+
+bool tt_utf8_valid(const char *s, size_t n)
+{
+    struct tt_utf8 u = {0};
+    return tt_utf8_feed(&u, s, n) && !u.need;
 }
 
 char *tt_format_double(char *buf, size_t size, double v)

@@ -21,6 +21,12 @@ unsigned tt_edit_distance(const char *a, const char *b);
  * names are compared in snake_case too. */
 const char *tt_suggest(const char *name, const char *const *candidates, size_t n);
 bool tt_utf8_valid(const char *s, size_t n);
+/* UTF-8 that comes in pieces; zero at first. */
+struct tt_utf8 {
+    unsigned char need;      /* bytes that the last character still lacks: 0 = may end here */
+    unsigned char low, high; /* bounds of the next of them */
+};
+bool tt_utf8_feed(struct tt_utf8 *u, const char *s, size_t n); /* false: it cannot become valid */
 /* Shortest text that reads back as the same double ("0.1", "1e+21"); buf of at least 32 bytes;
  * returns buf. */
 char *tt_format_double(char *buf, size_t size, double v);

@@ -6,6 +6,7 @@ import ssl
 
 import websockets
 from ttload_case import Case, WsServer, certificate
+from ws_raw import RawServer
 
 
 async def serve(ws, path):
@@ -147,6 +148,39 @@ class Ws(Case):
         self.assertEqual(result.values("ws_msgs_received")["count"], 1000)
         self.assertEqual(result.values("ws_sessions")["count"], 100)
 
+    def test_compression_is_agreed_with_another_library(self):
+        server = WsServer(serve, compression="deflate", max_size=None)
+        self.addCleanup(server.stop)
+        self.passes(f"""
+          local text = ("Hällo "):rep(100000)
+          for _, how in ipairs {{ "deflate", {{}}, {{ client_max_window_bits = 10, server_no_context_takeover = true }} }} do
+            local s = ws.open("{server.url}/echo", {{ compression = how }})
+            expect(s.headers["Sec-Websocket-Extensions"]:match("^permessage%-deflate"), "permessage-deflate")
+            for i = 1, 3 do s:send(text .. i) expect(s:receive("5s"), text .. i) end
+            s:send("") expect(s:receive("5s"), "")
+            s:close()
+          end
+          local s = ws.open("{server.url}/big", {{ compression = "deflate", max_message_size = 1000 }})
+          expect(s:receive("5s"), nil) expect(s.close_code, 1009)""")
+
+    def test_long_messages_go_out_in_fragments(self):
+        frames = []
+
+        def serve_raw(c):
+            c.request()
+            c.accept()
+            for _ in range(5):
+                frames.append(c.frame())
+            c.finish()
+
+        server = RawServer(serve_raw)
+        self.addCleanup(server.stop)
+        self.passes(f"""
+          local s = ws.open("{server.url}/", {{ fragment_size = 4 }})
+          s:send("abcdefghij") s:send_binary("abcd") s:ping("0123456789") s:receive("5s")""")
+        self.assertEqual(frames, [(0, 0, 1, b"abcd"), (0, 0, 0, b"efgh"), (1, 0, 0, b"ij"), (1, 0, 2, b"abcd"),
+                                  (1, 0, 9, b"0123456789")])
+
     def test_wss_verifies_the_certificate(self):
         cert, key = certificate(self.folder)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -161,6 +195,10 @@ class Ws(Case):
         self.ws("""
           expect(pcall(ws.open, "http://x/"), false) expect(pcall(ws.open, url, { heders = {} }), false)
           expect(pcall(ws.open, url, { headers = { Upgrade = "x" } }), false)
+          for _, how in ipairs { "gzip", 1, { client_max_window_bits = 8 }, { server_no_context_takeover = 1 }, { x = 1 } } do
+            expect(pcall(ws.open, url, { compression = how }), false)
+          end
+          expect(pcall(ws.open, url, { fragment_size = 0 }), false)
           local s = ws.open(url .. "/echo")
           expect(pcall(s.send, s, {}), false) expect(pcall(s.close, s, 1005), false)
           expect(pcall(s.on, s, "mesage", print), false) expect(pcall(function() return s.stauts end), false)

@@ -10,6 +10,7 @@ void tt_ws_engine_init(struct tt_ws_engine *e, struct tt_worker *w)
 {
     *e = (struct tt_ws_engine){.w = w, .opt = w->plan ? &w->plan->opt : NULL};
     tt_buf_init(&e->write, FRAME_MAX);
+    tt_buf_init(&e->packed, FRAME_MAX);
 }
 
 void tt_ws_engine_fini(struct tt_ws_engine *e)
@@ -22,6 +23,8 @@ void tt_ws_engine_fini(struct tt_ws_engine *e)
     }
     tt_tls_profile_free(e->tls);
     tt_buf_fini(&e->write);
+    tt_buf_fini(&e->packed);
+    tt_ws_streams_fini(&e->streams);
     tt_free(e->read);
 }
 

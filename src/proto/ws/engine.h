@@ -4,6 +4,7 @@
 #pragma once
 #include "net/conn.h"
 #include "net/tls.h"
+#include "proto/ws/deflate.h"
 #include "vu/vu.h"
 
 enum { TT_WS_READ_BYTES = 64 * 1024 };
@@ -16,8 +17,10 @@ struct tt_ws_engine {
     struct tt_net *net;
     struct tt_tls_profile *tls; /* NULL until a wss URL */
     char *read;                 /* TT_WS_READ_BYTES */
-    struct tt_buf write;        /* scratch: one frame, or the request */
-    struct tt_ws_socket *live;  /* sockets whose connection is not closed yet */
+    struct tt_buf write;        /* scratch: a message's frames, or the request */
+    struct tt_buf packed;       /* scratch: a compressed message */
+    struct tt_ws_streams streams;
+    struct tt_ws_socket *live; /* sockets whose connection is not closed yet */
 };
 
 void tt_ws_engine_init(struct tt_ws_engine *e, struct tt_worker *w);

@@ -2,36 +2,38 @@
 /* The frame codec. A message that lies whole in the input is handed out where it lies; only what
  * comes in pieces is copied. */
 #include "proto/ws/frame.h"
-#include "base/str.h"
 #include <string.h>
 
 /* --- writing ------------------------------------------------------------------------------------
  */
 
-void tt_ws_mask(char *p, size_t n, uint32_t key, size_t at)
+void tt_ws_mask(char *dst, const char *src, size_t n, uint32_t key)
 {
     unsigned char k[8];
-    uint64_t wide, v;
+    uint64_t wide, v[4];
     for (size_t i = 0; i < 8; i++)
-        k[i] = (unsigned char)(key >> (24 - 8 * ((at + i) & 3)));
+        k[i] = (unsigned char)(key >> (24 - 8 * (i & 3)));
     memcpy(&wide, k, 8);
-    for (; n >= 8; n -= 8, p += 8) {
-        memcpy(&v, p, 8);
-        v ^= wide;
-        memcpy(p, &v, 8);
+    for (; n >= sizeof v; n -= sizeof v, src += sizeof v, dst += sizeof v) {
+        memcpy(v, src, sizeof v);
+        v[0] ^= wide;
+        v[1] ^= wide;
+        v[2] ^= wide;
+        v[3] ^= wide;
+        memcpy(dst, v, sizeof v);
     }
     for (size_t i = 0; i < n; i++)
-        p[i] = (char)((unsigned char)p[i] ^ k[i]);
+        dst[i] = (char)((unsigned char)src[i] ^ k[i & 3]);
 }
 
-bool tt_ws_put_frame(struct tt_buf *out, enum tt_ws_opcode op, const void *payload, size_t n,
+bool tt_ws_put_frame(struct tt_buf *out, unsigned first, const char *payload, size_t n,
                      uint32_t key)
 {
     unsigned char head[TT_WS_HEADER_MAX];
     size_t len = 2;
     if (!tt_buf_reserve(out, n + sizeof head))
         return false;
-    head[0] = (unsigned char)(0x80U | (unsigned)op);
+    head[0] = (unsigned char)first;
     if (n <= 125) {
         head[1] = (unsigned char)(0x80U | n);
     } else if (n <= 0xffff) {
@@ -48,9 +50,9 @@ bool tt_ws_put_frame(struct tt_buf *out, enum tt_ws_opcode op, const void *paylo
     for (int i = 0; i < 4; i++)
         head[len++] = (unsigned char)(key >> (24 - 8 * i));
     tt_buf_append(out, head, len);
-    size_t at = out->len;
-    tt_buf_append(out, payload, n);
-    tt_ws_mask(out->data + at, n, key, 0);
+    tt_ws_mask(out->data + out->len, payload, n, key);
+    out->len += n;
+    out->data[out->len] = '\0';
     return true;
 }
 
@@ -83,13 +85,14 @@ enum { PARTS_KEPT_BYTES = 4096 };
 void tt_ws_reader_init(struct tt_ws_reader *r, size_t max_message)
 {
     memset(r, 0, sizeof *r);
-    r->max_message = max_message;
     tt_buf_init(&r->parts, max_message);
+    tt_buf_init(&r->plain, max_message);
 }
 
 void tt_ws_reader_fini(struct tt_ws_reader *r)
 {
     tt_buf_fini(&r->parts);
+    tt_buf_fini(&r->plain);
 }
 
 static struct tt_ws_message broken(unsigned code, const char *text)
@@ -102,6 +105,9 @@ static size_t head_size(const struct tt_ws_reader *r)
     unsigned len = (unsigned char)r->head[1] & 0x7f;
     return len == 126 ? 4 : len == 127 ? 10 : 2;
 }
+
+static const char too_large[] = "the message is larger than max_message_size";
+static const char not_utf8[] = "a text message is not UTF-8";
 
 /* The header is complete: what is wrong with it, or NULL. */
 static const char *check_head(struct tt_ws_reader *r, unsigned *code)
@@ -118,8 +124,8 @@ static const char *check_head(struct tt_ws_reader *r, unsigned *code)
     r->fin = b0 & 0x80;
     r->opcode = (uint8_t)(b0 & 15);
     r->left = len;
-    if (b0 & 0x70)
-        return "reserved bits are set though no extension was agreed";
+    if (b0 & 0x30 || (b0 & TT_WS_RSV1 && (!r->packer || !r->opcode || r->opcode >= 8)))
+        return "reserved bits are set that were not agreed on";
     if (b1 & 0x80)
         return "the server masked a frame";
     if (len >> 63)
@@ -138,8 +144,7 @@ static const char *check_head(struct tt_ws_reader *r, unsigned *code)
     if (r->opcode != TT_WS_CONTINUATION && r->in_message)
         return "a new message inside a fragmented one";
     *code = 1009;
-    return len > r->max_message - r->parts.len ? "the message is larger than max_message_size"
-                                               : NULL;
+    return len > r->parts.max - r->parts.len ? too_large : NULL;
 }
 
 static struct tt_ws_message control_end(struct tt_ws_reader *r)
@@ -166,15 +171,26 @@ static struct tt_ws_message control_end(struct tt_ws_reader *r)
     return m;
 }
 
+/* The message has come whole, at data. */
 static struct tt_ws_message message_end(struct tt_ws_reader *r, const char *data, size_t n)
 {
+    struct tt_ws_message m = {.kind = TT_WS_GOT_MESSAGE, .data = data, .len = n};
+    m.binary = r->message_opcode == TT_WS_BINARY;
+    m.buf = data && data == r->parts.data ? &r->parts : NULL;
     r->in_message = false;
-    if (r->message_opcode == TT_WS_TEXT && !tt_utf8_valid(data, n))
-        return broken(1007, "a text message is not UTF-8");
-    return (struct tt_ws_message){.kind = TT_WS_GOT_MESSAGE,
-                                  .binary = r->message_opcode == TT_WS_BINARY,
-                                  .data = data,
-                                  .len = n};
+    if (r->compressed) {
+        enum tt_ws_unpacked got = tt_ws_unpack(r->packer, data, n, &r->plain);
+        if (got == TT_WS_UNPACK_TOO_LARGE)
+            return broken(1009, too_large);
+        if (got != TT_WS_UNPACKED)
+            return broken(1007, "a compressed message cannot be expanded");
+        m.data = r->plain.data;
+        m.len = r->plain.len;
+        m.buf = &r->plain;
+        if (!m.binary && !tt_utf8_feed(&r->utf8, m.data, m.len))
+            return broken(1007, not_utf8);
+    }
+    return !m.binary && r->utf8.need ? broken(1007, not_utf8) : m;
 }
 
 /* Takes what p holds of the payload. */
@@ -190,9 +206,11 @@ static struct tt_ws_message read_payload(struct tt_ws_reader *r, const char *p, 
         r->control_len += (unsigned)take;
         return r->left ? nothing : control_end(r);
     }
+    if (r->message_opcode == TT_WS_TEXT && !r->compressed && !tt_utf8_feed(&r->utf8, p, take))
+        return broken(1007, not_utf8);
     bool whole = !r->left && r->fin && !r->parts.len;
     if (!whole && !tt_buf_append(&r->parts, p, take))
-        return broken(1009, "the message is larger than max_message_size");
+        return broken(1009, too_large);
     if (r->left)
         return nothing;
     r->in_payload = false;
@@ -217,23 +235,31 @@ static struct tt_ws_message read_head(struct tt_ws_reader *r, const char *p, siz
         r->control_len = 0;
     } else if (r->opcode != TT_WS_CONTINUATION) {
         r->message_opcode = r->opcode;
+        r->compressed = (unsigned char)r->head[0] & TT_WS_RSV1;
+        r->utf8 = (struct tt_utf8){0};
         r->in_message = true;
     }
     return (struct tt_ws_message){.kind = TT_WS_GOT_NOTHING};
+}
+
+static void empty(struct tt_buf *b)
+{
+    if (b->cap > PARTS_KEPT_BYTES) {
+        size_t max = b->max;
+        tt_buf_fini(b);
+        tt_buf_init(b, max);
+    } else if (b->len) {
+        tt_buf_clear(b);
+    }
 }
 
 struct tt_ws_message tt_ws_read(struct tt_ws_reader *r, const char *p, size_t n, size_t *used)
 {
     struct tt_ws_message m = {.kind = TT_WS_GOT_NOTHING};
     *used = 0;
-    if (!r->in_message && r->parts.len) { /* the message handed out last */
-        if (r->parts.cap > PARTS_KEPT_BYTES) {
-            size_t max = r->parts.max;
-            tt_buf_fini(&r->parts);
-            tt_buf_init(&r->parts, max);
-        } else {
-            tt_buf_clear(&r->parts);
-        }
+    if (!r->in_message) { /* the message handed out last */
+        empty(&r->parts);
+        empty(&r->plain);
     }
     while (m.kind == TT_WS_GOT_NOTHING) {
         if (!r->in_payload) {

@@ -78,6 +78,11 @@ bool tt_ws_put_request(struct tt_buf *out, const struct tt_ws_request *r, const 
                              key);
     if (ok && r->subprotocols)
         ok = tt_buf_printf(out, "Sec-WebSocket-Protocol: %s\r\n", r->subprotocols);
+    if (ok && r->deflate->on) {
+        char extensions[160];
+        tt_ws_deflate_offer(r->deflate, extensions, sizeof extensions);
+        ok = tt_buf_printf(out, "Sec-WebSocket-Extensions: %s\r\n", extensions);
+    }
     return ok && (!r->lines || tt_buf_puts(out, r->lines)) && tt_buf_puts(out, "\r\n");
 }
 
@@ -142,9 +147,23 @@ static enum tt_ws_answer bad(struct tt_ws_response *r, const char *why)
     return TT_WS_BAD;
 }
 
-static enum tt_ws_answer check_upgrade(struct tt_ws_response *r, const char *key,
-                                       const char *subprotocols)
+/* NULL, or what is wrong. */
+static const char *check_extensions(struct tt_ws_response *r, struct tt_slice list,
+                                    const struct tt_ws_offer *offer)
 {
+    const char *wrong = NULL, *end = list.p + list.n;
+    while (list.p < end && !wrong) {
+        const char *comma = memchr(list.p, ',', (size_t)(end - list.p));
+        struct tt_slice one = {list.p, (size_t)((comma ? comma : end) - list.p)};
+        wrong = tt_ws_deflate_agree(one, offer->deflate, &r->deflate);
+        list.p += one.n + 1;
+    }
+    return wrong;
+}
+
+static enum tt_ws_answer check_upgrade(struct tt_ws_response *r, const struct tt_ws_offer *offer)
+{
+    const char *wrong = NULL;
     size_t at = 0;
     struct tt_http_header h;
     bool upgrade = false, connection = false, accepted = false;
@@ -154,9 +173,9 @@ static enum tt_ws_answer check_upgrade(struct tt_ws_response *r, const char *key
         else if (slice_is(h.name, "Connection"))
             connection |= list_has(h.value, "upgrade", 7);
         else if (slice_is(h.name, "Sec-WebSocket-Accept"))
-            accepted = accept_matches(h.value, key);
+            accepted = accept_matches(h.value, offer->key);
         else if (slice_is(h.name, "Sec-WebSocket-Extensions") && h.value.n)
-            return bad(r, "the server chose an extension that was not offered");
+            wrong = wrong ? wrong : check_extensions(r, h.value, offer);
         else if (slice_is(h.name, "Sec-WebSocket-Protocol"))
             snprintf(r->subprotocol, sizeof r->subprotocol, "%.*s", (int)h.value.n, h.value.p);
     }
@@ -166,7 +185,10 @@ static enum tt_ws_answer check_upgrade(struct tt_ws_response *r, const char *key
         return bad(r, "the 101 response has no 'Connection: Upgrade'");
     if (!accepted)
         return bad(r, "Sec-WebSocket-Accept is missing or does not fit the key");
-    const struct tt_slice offered = {subprotocols, subprotocols ? strlen(subprotocols) : 0};
+    if (wrong)
+        return bad(r, wrong);
+    const char *list = offer->subprotocols ? offer->subprotocols : "";
+    const struct tt_slice offered = {list, strlen(list)};
     if (r->subprotocol[0] && !list_has(offered, r->subprotocol, strlen(r->subprotocol)))
         return bad(r, "the server chose a subprotocol that was not offered");
     return TT_WS_ACCEPTED;
@@ -272,7 +294,7 @@ static bool read_head(struct tt_ws_response *r, const char *p, size_t n, size_t 
 }
 
 enum tt_ws_answer tt_ws_response_read(struct tt_ws_response *r, const char *p, size_t n,
-                                      const char *key, const char *subprotocols, size_t *used)
+                                      const struct tt_ws_offer *offer, size_t *used)
 {
     struct tt_http_status status;
     bool fits;
@@ -295,7 +317,7 @@ enum tt_ws_answer tt_ws_response_read(struct tt_ws_response *r, const char *p, s
     }
     r->status = status.code;
     if (status.code == 101)
-        return check_upgrade(r, key, subprotocols);
+        return check_upgrade(r, offer);
     find_framing(r);
     if (r->framing == TT_WS_BODY_LENGTH && !r->body_left)
         return TT_WS_REFUSED;

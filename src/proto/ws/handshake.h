@@ -4,6 +4,7 @@
 #pragma once
 #include "base/buf.h"
 #include "proto/http/url.h"
+#include "proto/ws/deflate.h"
 #include <stdint.h>
 
 enum {
@@ -16,6 +17,7 @@ struct tt_ws_request {
     const char *lines;             /* "Name: value\r\n...": the script's headers */
     const char *subprotocols;      /* "a, b" or NULL */
     const char *user_agent;        /* NULL or "": none */
+    const struct tt_ws_deflate *deflate;
 };
 /* key: 24 characters and NUL, from 16 random bytes. */
 void tt_ws_key(char key[25], const uint8_t random[16]);
@@ -25,6 +27,11 @@ bool tt_ws_put_request(struct tt_buf *out, const struct tt_ws_request *r, const 
 bool tt_ws_url(const char *text, size_t n, struct tt_buf *out, struct tt_http_url *u,
                const char **why);
 
+/* What the answer must fit. */
+struct tt_ws_offer {
+    const char *key, *subprotocols;
+    const struct tt_ws_deflate *deflate;
+};
 enum tt_ws_answer {
     TT_WS_MORE,     /* not complete yet */
     TT_WS_ACCEPTED, /* 101, all is well; what follows used are frames */
@@ -35,7 +42,8 @@ struct tt_ws_response {
     struct tt_buf head, body; /* head: status line and headers, with their line ends */
     int status;               /* 0 until the head is complete */
     char subprotocol[128];
-    const char *error; /* BAD: static text */
+    struct tt_ws_deflate deflate; /* what the server chose */
+    const char *error;            /* BAD: static text */
     /* its own */
     uint64_t body_left;
     enum { TT_WS_BODY_NONE, TT_WS_BODY_LENGTH, TT_WS_BODY_CHUNKS, TT_WS_BODY_EOF } framing;
@@ -45,6 +53,6 @@ void tt_ws_response_init(struct tt_ws_response *r);
 void tt_ws_response_fini(struct tt_ws_response *r);
 /* Reads from p[0..n); *used gets how much. */
 enum tt_ws_answer tt_ws_response_read(struct tt_ws_response *r, const char *p, size_t n,
-                                      const char *key, const char *subprotocols, size_t *used);
+                                      const struct tt_ws_offer *offer, size_t *used);
 /* The connection ended: is what came complete? */
 enum tt_ws_answer tt_ws_response_eof(struct tt_ws_response *r);

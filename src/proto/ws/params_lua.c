@@ -8,9 +8,6 @@
 
 enum { ARG_URL = 1, ARG_PARAMS };
 
-static const char *const param_names[] = {"headers", "tags",  "subprotocols",
-                                          "timeout", "scope", "max_message_size"};
-
 static bool token(const char *p, size_t n)
 {
     for (size_t i = 0; i < n; i++)
@@ -63,10 +60,13 @@ static void add_line(lua_State *L, const char *what, int lines, const char *name
     lua_replace(L, lines);
 }
 
-/* The table on top; its lines are pushed. k6's scripts name subprotocols in a header. */
+/* A table; its lines are pushed. k6's scripts name subprotocols in a header. */
 static void read_headers(lua_State *L, struct tt_ws_config *c, const char *what)
 {
     int table = lua_gettop(L), lines = table + 1;
+    if (!lua_istable(L, table))
+        luaL_error(L, "%s: params.headers: a table is expected, not a %s", what,
+                   luaL_typename(L, table));
     lua_pushliteral(L, "");
     for (lua_pushnil(L); lua_next(L, table); lua_settop(L, lines + 1)) {
         if (lua_type(L, -2) != LUA_TSTRING || !token(lua_tostring(L, -2), lua_rawlen(L, -2)))
@@ -111,27 +111,116 @@ static void read_subprotocols(lua_State *L, struct tt_ws_config *c, const char *
     c->subprotocols = n ? lua_tostring(L, -1) : NULL;
 }
 
-static void read_max_size(lua_State *L, struct tt_ws_config *c, const char *what)
+static size_t read_size(lua_State *L, const char *what, const char *name)
 {
     lua_Integer v = lua_type(L, -1) == LUA_TNUMBER ? lua_tointeger(L, -1) : 0;
     if (v <= 0)
-        luaL_error(L, "%s: params.max_message_size: a number of bytes above 0 is expected", what);
-    c->max_message_bytes = (size_t)v;
+        luaL_error(L, "%s: params.%s: a number of bytes above 0 is expected", what, name);
+    return (size_t)v;
 }
 
-static bool field(lua_State *L, const char *name)
+static void read_max_size(lua_State *L, struct tt_ws_config *c, const char *what)
 {
-    lua_pushstring(L, name);
-    return lua_rawget(L, ARG_PARAMS) != LUA_TNIL;
+    c->max_message_bytes = read_size(L, what, "max_message_size");
 }
+
+static void read_fragment_size(lua_State *L, struct tt_ws_config *c, const char *what)
+{
+    c->fragment_bytes = read_size(L, what, "fragment_size");
+}
+
+static void read_tags(lua_State *L, struct tt_ws_config *c, const char *what)
+{
+    int value = lua_gettop(L);
+    const char *name = lua_pushfstring(L, "%s: params.tags", what);
+    c->tags = tt_args_tags(L, value, name, c->tags);
+}
+
+static void read_timeout(lua_State *L, struct tt_ws_config *c, const char *what)
+{
+    int value = lua_gettop(L);
+    const char *name = lua_pushfstring(L, "%s: params.timeout", what);
+    c->timeout_ns = tt_args_duration(L, value, name);
+    if (!c->timeout_ns)
+        luaL_error(L, "%s: it must be more than 0", name);
+}
+
+static void read_scope(lua_State *L, struct tt_ws_config *c, const char *what)
+{
+    static const char *const scopes[] = {"iteration", "vu"};
+    (void)what;
+    c->keep = tt_args_choice(L, -1, "params.scope", scopes, 2, 0) == 1;
+}
+
+/* --- compression -------------------------------------------------------------------------------
+ */
+
+static unsigned char window(lua_State *L, int table, const char *what, const char *name)
+{
+    int is_int;
+    if (lua_getfield(L, table, name) == LUA_TNIL)
+        return 0;
+    lua_Integer v = lua_tointegerx(L, -1, &is_int);
+    if (!is_int || lua_type(L, -1) != LUA_TNUMBER || v <= TT_WS_WINDOW_MIN || v > TT_WS_WINDOW_MAX)
+        luaL_error(L, "%s.%s: a number from 9 to 15 is expected", what, name);
+    return (unsigned char)v;
+}
+
+static bool flag(lua_State *L, int table, const char *what, const char *name)
+{
+    if (lua_getfield(L, table, name) != LUA_TNIL && !lua_isboolean(L, -1))
+        luaL_error(L, "%s.%s: a boolean is expected, not a %s", what, name, luaL_typename(L, -1));
+    return lua_toboolean(L, -1);
+}
+
+/* "deflate" is k6's: no context is kept; a table has its limits, {} none. */
+static void read_compression(lua_State *L, struct tt_ws_config *c, const char *what)
+{
+    static const char *const names[] = {"client_max_window_bits", "server_max_window_bits",
+                                        "client_no_context_takeover", "server_no_context_takeover"};
+    int table = lua_gettop(L);
+    const char *name = lua_pushfstring(L, "%s: params.compression", what);
+    c->deflate = (struct tt_ws_deflate){.on = true};
+    if (lua_type(L, table) == LUA_TSTRING && strcmp(lua_tostring(L, table), "deflate") == 0) {
+        c->deflate.client_no_takeover = c->deflate.server_no_takeover = true;
+        return;
+    }
+    if (!lua_istable(L, table))
+        luaL_error(L, "%s: 'deflate' or a table of its limits is expected", name);
+    tt_args_only(L, table, name, "limit", names, sizeof names / sizeof *names);
+    c->deflate.client_bits = window(L, table, name, names[0]);
+    c->deflate.server_bits = window(L, table, name, names[1]);
+    c->deflate.client_no_takeover = flag(L, table, name, names[2]);
+    c->deflate.server_no_takeover = flag(L, table, name, names[3]);
+}
+
+/* --- all of them -------------------------------------------------------------------------------
+ */
+
+/* Each finds its value on top and may leave more on the stack. */
+static const struct {
+    const char *name;
+    void (*read)(lua_State *L, struct tt_ws_config *c, const char *what);
+} readers[] = {
+    {"compression", read_compression},
+    {"fragment_size", read_fragment_size},
+    {"headers", read_headers},
+    {"max_message_size", read_max_size},
+    {"scope", read_scope},
+    {"subprotocols",
+     read_subprotocols}, /* after headers, whose Sec-WebSocket-Protocol it replaces */
+    {"tags", read_tags},
+    {"timeout", read_timeout},
+};
+enum { N_READERS = sizeof readers / sizeof *readers };
 
 void tt__ws_read_params(lua_State *L, struct tt_ws_config *c, const char *what,
                         const struct tt_tags *base)
 {
-    static const char *const scopes[] = {"iteration", "vu"};
+    const char *names[N_READERS];
     *c = (struct tt_ws_config){.lines = "",
                                .timeout_ns = UINT64_C(60000000000),
-                               .max_message_bytes = (size_t)64 << 20,
+                               .max_message_bytes = (size_t)16 << 20,
                                .tags = base};
     if (lua_type(L, ARG_URL) != LUA_TSTRING)
         luaL_error(L, "%s: url: text is expected, not a %s", what, luaL_typename(L, ARG_URL));
@@ -141,27 +230,13 @@ void tt__ws_read_params(lua_State *L, struct tt_ws_config *c, const char *what,
     if (!lua_istable(L, ARG_PARAMS))
         luaL_error(L, "%s: params: a table is expected, not a %s", what,
                    luaL_typename(L, ARG_PARAMS));
-    tt_args_only(L, ARG_PARAMS, what, "parameter", param_names,
-                 sizeof param_names / sizeof *param_names);
-    luaL_checkstack(L, 32, NULL);
-    if (field(L, "headers")) {
-        if (!lua_istable(L, -1))
-            luaL_error(L, "%s: params.headers: a table is expected, not a %s", what,
-                       luaL_typename(L, -1));
-        read_headers(L, c, what);
+    for (size_t i = 0; i < N_READERS; i++)
+        names[i] = readers[i].name;
+    tt_args_only(L, ARG_PARAMS, what, "parameter", names, N_READERS);
+    luaL_checkstack(L, 64, NULL);
+    for (size_t i = 0; i < N_READERS; i++) {
+        lua_pushstring(L, readers[i].name);
+        if (lua_rawget(L, ARG_PARAMS) != LUA_TNIL)
+            readers[i].read(L, c, what);
     }
-    if (field(L, "subprotocols"))
-        read_subprotocols(L, c, what);
-    const char *name = lua_pushfstring(L, "%s: params.tags", what);
-    if (field(L, "tags"))
-        c->tags = tt_args_tags(L, -1, name, base);
-    name = lua_pushfstring(L, "%s: params.timeout", what);
-    if (field(L, "timeout"))
-        c->timeout_ns = tt_args_duration(L, -1, name);
-    if (field(L, "max_message_size"))
-        read_max_size(L, c, what);
-    if (field(L, "scope"))
-        c->keep = tt_args_choice(L, -1, "params.scope", scopes, 2, 0) == 1;
-    if (!c->timeout_ns)
-        luaL_error(L, "%s: params.timeout: it must be more than 0", what);
 }

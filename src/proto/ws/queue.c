@@ -6,14 +6,35 @@
 
 enum { EVENT_COST = 64 }; /* what an event weighs beside its data */
 
+static struct tt_ws_event *event_new(enum tt_ws_event_kind kind, size_t n, size_t own)
+{
+    struct tt_ws_event *ev = tt_xmalloc(sizeof *ev + own);
+    *ev = (struct tt_ws_event){.kind = kind, .len = n};
+    return ev;
+}
+
 struct tt_ws_event *tt_ws_event_new(enum tt_ws_event_kind kind, const void *p, size_t n)
 {
-    struct tt_ws_event *ev = tt_xmalloc(sizeof *ev + n + 1);
-    *ev = (struct tt_ws_event){.kind = kind, .len = n};
+    struct tt_ws_event *ev = event_new(kind, n, n + 1);
+    ev->data = ev->own;
     if (n)
-        memcpy(ev->data, p, n);
-    ev->data[n] = '\0';
+        memcpy(ev->own, p, n);
+    ev->own[n] = '\0';
     return ev;
+}
+
+struct tt_ws_event *tt_ws_event_take(enum tt_ws_event_kind kind, char *p, size_t n)
+{
+    struct tt_ws_event *ev = event_new(kind, n, 0);
+    ev->data = p;
+    return ev;
+}
+
+void tt_ws_event_free(struct tt_ws_event *ev)
+{
+    if (ev && ev->data != ev->own)
+        tt_free(ev->data);
+    tt_free(ev);
 }
 
 void tt_ws_queue_put(struct tt_ws_queue *q, struct tt_ws_event *ev)
@@ -44,5 +65,5 @@ void tt_ws_queue_clear(struct tt_ws_queue *q)
 {
     struct tt_ws_event *ev;
     while ((ev = tt_ws_queue_take(q)))
-        tt_free(ev);
+        tt_ws_event_free(ev);
 }

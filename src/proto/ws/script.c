@@ -115,7 +115,7 @@ static void wait_cancel(struct tt_op *op)
 {
     struct tt__ws_wait *wait = (struct tt__ws_wait *)(void *)op;
     unlink_wait(wait);
-    tt_free(wait->event);
+    tt_ws_event_free(wait->event);
     wait->event = NULL;
 }
 
@@ -186,7 +186,7 @@ static void on_event(struct tt_ws_socket *s, struct tt_ws_event *ev)
     if (x->handled & 1U << ev->kind) {
         to_handlers(x, ev);
     } else if (ev->kind != TT_WS_EV_MESSAGE && ev->kind != TT_WS_EV_BINARY) {
-        tt_free(ev);
+        tt_ws_event_free(ev);
     } else if ((wait = receiver(x))) {
         wait->event = ev;
         wait_over(wait);
@@ -311,7 +311,7 @@ static void dispatch(struct tt_ready *r)
     tt__ws_script_ref(x);
     while (x->home && (ev = tt_ws_queue_take(&x->events))) {
         call_handlers(x, ev);
-        tt_free(ev);
+        tt_ws_event_free(ev);
     }
     if (x->home && x->s->state != TT_WS_CLOSED)
         resume_reading(x);

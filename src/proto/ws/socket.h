@@ -31,7 +31,8 @@ struct tt_ws_event {
     enum tt_ws_event_kind kind;
     unsigned code;
     size_t len;
-    char data[]; /* NUL-terminated */
+    char *data; /* own, or a block of its own */
+    char own[];
 };
 struct tt_ws_queue {
     struct tt_ws_event *head, *tail;
@@ -41,6 +42,9 @@ void tt_ws_queue_put(struct tt_ws_queue *q, struct tt_ws_event *ev);
 struct tt_ws_event *tt_ws_queue_take(struct tt_ws_queue *q); /* NULL: empty; the caller's */
 void tt_ws_queue_clear(struct tt_ws_queue *q);
 struct tt_ws_event *tt_ws_event_new(enum tt_ws_event_kind kind, const void *p, size_t n);
+/* The same, with a block that becomes the event's. */
+struct tt_ws_event *tt_ws_event_take(enum tt_ws_event_kind kind, char *p, size_t n);
+void tt_ws_event_free(struct tt_ws_event *ev); /* NULL is fine */
 
 /* Why the handshake failed. kind is static; NULL: it did not. */
 struct tt_ws_failure {
@@ -56,6 +60,8 @@ struct tt_ws_config {
     const char *subprotocols; /* NULL: none */
     uint64_t timeout_ns;
     size_t max_message_bytes;
+    size_t fragment_bytes; /* longer messages go out in frames of at most this; 0: never */
+    struct tt_ws_deflate deflate;
     const struct tt_tags *tags;
     bool keep; /* over iterations */
 };
@@ -67,6 +73,9 @@ struct tt_ws_owner {
     void (*drained)(struct tt_ws_socket *s); /* less is waiting to be sent, or nothing ever will */
     void (*closed)(struct tt_ws_socket *s);  /* after the CLOSE event; state CLOSED */
 };
+
+/* How the connection comes to its end once the messages in front of it have been seen to. */
+enum tt_ws_ending { TT_WS_NOT_ENDING, TT_WS_PEER_CLOSED, TT_WS_PEER_BROKE_PROTOCOL };
 
 struct tt_ws_ping;
 struct tt_ws_handshake;
@@ -80,8 +89,11 @@ struct tt_ws_socket {
     const struct tt_tags *tags; /* of its samples */
     enum tt_ws_state state;
     unsigned refs;
-    bool keep, connected, reading_paused, peer_closed, conn_closed;
-    int status; /* of the handshake, 0: none came */
+    bool keep, connected, reading_paused, conn_closed;
+    bool peer_ended; /* nothing more will come from the connection */
+    enum tt_ws_ending ending;
+    struct tt_ready end; /* runs after the fibers that the last messages have woken */
+    int status;          /* of the handshake, 0: none came */
     unsigned close_code;
     char *close_reason; /* NULL: none */
     char *url;
@@ -92,8 +104,11 @@ struct tt_ws_socket {
     struct tt_buf body; /* of a refused handshake */
     struct tt_ws_handshake *hs;
     struct tt_ws_reader reader;
-    struct tt_timer timer; /* handshake, closing handshake, lingering */
-    struct tt_ws_ping *pings;
+    struct tt_ws_packer *packer; /* NULL: no compression was agreed */
+    size_t fragment_bytes;
+    struct tt_timer timer;    /* handshake, closing handshake, lingering */
+    struct tt_ws_ping *pings; /* not answered yet, oldest first */
+    unsigned pings_open;
     uint64_t pings_made;
     uint64_t started_ns, sent_counted, received_counted;
 };

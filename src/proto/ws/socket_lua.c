@@ -124,7 +124,7 @@ static int push_message(lua_State *L, struct tt_ws_event *ev)
 {
     bool binary = ev->kind == TT_WS_EV_BINARY;
     lua_pushlstring(L, ev->data, ev->len);
-    tt_free(ev);
+    tt_ws_event_free(ev);
     lua_pushstring(L, binary ? "binary" : "text");
     return 2;
 }

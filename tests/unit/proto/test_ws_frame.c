@@ -49,7 +49,7 @@ static void a_masked_frame_is_the_payload_xored_with_its_key(void **state)
     (void)state;
     struct tt_buf b;
     tt_buf_init(&b, 1024);
-    assert_true(tt_ws_put_frame(&b, TT_WS_TEXT, "Hello", 5, 0x37fa213d));
+    assert_true(tt_ws_put_frame(&b, TT_WS_FIN | TT_WS_TEXT, "Hello", 5, 0x37fa213d));
     /* RFC 6455 5.7 */
     assert_int_equal(b.len, 11);
     assert_memory_equal(b.data, "\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58", 11);
@@ -66,25 +66,26 @@ static void lengths_take_the_shortest_form(void **state)
     for (size_t i = 0; i < 5; i++) {
         struct tt_buf b;
         tt_buf_init(&b, 100000);
-        assert_true(tt_ws_put_frame(&b, TT_WS_BINARY, p, cases[i].n, 1));
+        assert_true(tt_ws_put_frame(&b, TT_WS_FIN | TT_WS_BINARY, p, cases[i].n, 1));
         assert_int_equal(b.len, cases[i].n + cases[i].header);
         tt_buf_fini(&b);
     }
     free(p);
 }
 
-static void masking_in_pieces_is_masking_at_once(void **state)
+static void masking_twice_gives_the_payload_back(void **state)
 {
     (void)state;
-    char a[100], b[100];
-    for (size_t i = 0; i < sizeof a; i++)
-        a[i] = b[i] = (char)(i * 7);
-    tt_ws_mask(a, sizeof a, 0x01020304, 0);
-    for (size_t at = 0, n = 1; at < sizeof b; at += n, n = n % 13 + 1) {
-        n = n < sizeof b - at ? n : sizeof b - at;
-        tt_ws_mask(b + at, n, 0x01020304, at);
+    char a[100] = "", b[100];
+    for (size_t n = 0; n < sizeof a; n++) { /* every remainder of the wide steps */
+        for (size_t i = 0; i < n; i++)
+            a[i] = (char)(i * 7);
+        tt_ws_mask(b, a, n, 0x01020304);
+        for (size_t i = 0; i < n; i++)
+            assert_int_equal((unsigned char)b[i], (unsigned char)a[i] ^ (i % 4 + 1));
+        tt_ws_mask(b, b, n, 0x01020304);
+        assert_memory_equal(a, b, n);
     }
-    assert_memory_equal(a, b, sizeof a);
 }
 
 static void a_full_buffer_refuses_the_frame(void **state)
@@ -92,7 +93,7 @@ static void a_full_buffer_refuses_the_frame(void **state)
     (void)state;
     struct tt_buf b;
     tt_buf_init(&b, 16);
-    assert_false(tt_ws_put_frame(&b, TT_WS_TEXT, "0123456789abcdef", 16, 1));
+    assert_false(tt_ws_put_frame(&b, TT_WS_FIN | TT_WS_TEXT, "0123456789abcdef", 16, 1));
     assert_int_equal(b.len, 0);
     tt_buf_fini(&b);
 }
@@ -175,12 +176,47 @@ static void only_codes_that_may_be_sent_are_valid(void **state)
         assert_false(tt_ws_close_code_valid(bad[i]));
 }
 
+static void wrong_utf8_is_seen_before_the_message_is_whole(void **state)
+{
+    (void)state;
+    READS("\x01\x02\xf4\x90", 10, "E1007;"); /* the first frame of several */
+    READS("\x81\x7d"
+          "abc\xed\xa0",
+          1, "E1007;");                                   /* the middle of a frame */
+    READS("\x01\x01\xc3\x80\x01\xa9", 10, "T:\xc3\xa9;"); /* cut inside a character */
+    READS("\x01\x01\xc3\x80\x00", 10, "E1007;");
+}
+
+static void a_compressed_frame_needs_an_agreement(void **state)
+{
+    (void)state;
+    static const char hello[] = "\xc1\x07\xf2\x48\xcd\xc9\xc9\x07\x00";
+    struct tt_ws_streams shared = {0};
+    const struct tt_ws_deflate agreed = {.on = true};
+    struct tt_ws_reader r;
+    size_t used;
+    READS("\xc1\x07\xf2\x48\xcd\xc9\xc9\x07\x00", 20, "E1002;");
+    tt_ws_reader_init(&r, 1024);
+    r.packer = tt_ws_packer_new(&shared, &agreed);
+    struct tt_ws_message m = tt_ws_read(&r, hello, sizeof hello - 1, &used);
+    assert_int_equal(m.kind, TT_WS_GOT_MESSAGE);
+    assert_int_equal(m.len, 5);
+    assert_memory_equal(m.data, "Hello", 5);
+    m = tt_ws_read(&r, "\xc9\x00", 2, &used); /* a ping is never compressed */
+    assert_int_equal(m.kind, TT_WS_GOT_ERROR);
+    tt_ws_packer_free(r.packer);
+    tt_ws_reader_fini(&r);
+    tt_ws_streams_fini(&shared);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_masked_frame_is_the_payload_xored_with_its_key),
         cmocka_unit_test(lengths_take_the_shortest_form),
-        cmocka_unit_test(masking_in_pieces_is_masking_at_once),
+        cmocka_unit_test(wrong_utf8_is_seen_before_the_message_is_whole),
+        cmocka_unit_test(a_compressed_frame_needs_an_agreement),
+        cmocka_unit_test(masking_twice_gives_the_payload_back),
         cmocka_unit_test(a_full_buffer_refuses_the_frame),
         cmocka_unit_test(messages_are_read_in_any_pieces),
         cmocka_unit_test(fragments_are_joined_and_control_frames_come_between),

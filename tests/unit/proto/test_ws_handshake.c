@@ -5,6 +5,7 @@
 
 /* RFC 6455 1.3 */
 static const char key[] = "dGhlIHNhbXBsZSBub25jZQ==";
+static struct tt_ws_deflate deflate; /* offered */
 #define ACCEPT "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"
 #define SWITCH "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
 
@@ -13,9 +14,10 @@ static enum tt_ws_answer read_answer(struct tt_ws_response *r, const char *text,
 {
     size_t n = strlen(text), at = 0, used = 0;
     enum tt_ws_answer a = TT_WS_MORE;
+    const struct tt_ws_offer offer = {key, offered, &deflate};
     tt_ws_response_init(r);
     while (a == TT_WS_MORE && at < n) {
-        a = tt_ws_response_read(r, text + at, step < n - at ? step : n - at, key, offered, &used);
+        a = tt_ws_response_read(r, text + at, step < n - at ? step : n - at, &offer, &used);
         at += used;
     }
     if (left)
@@ -32,8 +34,11 @@ static void request_has_what_the_rfc_asks_for(void **state)
     tt_buf_init(&url, 1024);
     tt_buf_init(&out, 4096);
     assert_true(tt_ws_url("ws://h.test:81/a b?q=1", 22, &url, &u, &why));
-    const struct tt_ws_request r = {
-        .url = &u, .lines = "X-A: 1\r\n", .subprotocols = "p1, p2", .user_agent = "me/1"};
+    const struct tt_ws_request r = {.url = &u,
+                                    .lines = "X-A: 1\r\n",
+                                    .subprotocols = "p1, p2",
+                                    .user_agent = "me/1",
+                                    .deflate = &deflate};
     assert_true(tt_ws_put_request(&out, &r, key));
     assert_string_equal(out.data,
                         "GET /a%20b?q=1 HTTP/1.1\r\nHost: h.test:81\r\nUser-Agent: me/1\r\n"
@@ -55,7 +60,7 @@ static void the_scripts_host_header_replaces_ours(void **state)
     assert_true(tt_ws_url("wss://h.test", 12, &url, &u, &why));
     assert_true(u.https);
     assert_int_equal(u.port, 443);
-    const struct tt_ws_request r = {.url = &u, .lines = "host: other\r\n"};
+    const struct tt_ws_request r = {.url = &u, .lines = "host: other\r\n", .deflate = &deflate};
     assert_true(tt_ws_put_request(&out, &r, key));
     assert_null(strstr(out.data, "Host: h.test"));
     assert_non_null(strstr(out.data, "GET / HTTP/1.1\r\n"));
@@ -152,8 +157,9 @@ static void a_header_block_without_end_is_bad(void **state)
     memcpy(text, SWITCH, strlen(SWITCH));
     tt_ws_response_init(&r);
     enum tt_ws_answer a = TT_WS_MORE;
+    const struct tt_ws_offer offer = {key, NULL, &deflate};
     while (a == TT_WS_MORE && at < n) {
-        a = tt_ws_response_read(&r, text + at, n - at, key, NULL, &used);
+        a = tt_ws_response_read(&r, text + at, n - at, &offer, &used);
         at += used;
     }
     assert_int_equal(a, TT_WS_BAD);

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+/* A socket's opening handshake: dialling, the request, the answer, its samples and tags. Worker
+ * thread. */
+#include "base/clock.h"
+#include "base/memory.h"
+#include "base/str.h"
+#include "proto/ws/socket_int.h"
+#include <stdio.h>
+#include <string.h>
+
+void tt__ws_handshake_free(struct tt_ws_socket *s)
+{
+    if (!s->hs)
+        return;
+    tt_ws_response_fini(&s->hs->response);
+    tt_buf_fini(&s->hs->http_url);
+    tt_free(s->hs->lines);
+    tt_free(s->hs->subprotocols);
+    tt_free(s->hs);
+    s->hs = NULL;
+}
+
+void tt__ws_dial(struct tt_ws_socket *s)
+{
+    const struct tt_http_url *url = &s->hs->url;
+    char *host = tt_xmalloc(url->host.n + 1);
+    memcpy(host, url->host.p, url->host.n);
+    host[url->host.n] = '\0';
+    const struct tt_conn_target target = {
+        .host = host, .port = url->port, .tls = url->https ? s->engine->tls : NULL};
+    tt_conn_open(&s->conn, s->engine->net, &target, &tt__ws_conn_events, s);
+    tt_free(host);
+}
+
+void tt__ws_say_hello(struct tt_ws_socket *s)
+{
+    struct tt_ws_engine *e = s->engine;
+    const struct tt_ws_request r = {
+        .url = &s->hs->url,
+        .lines = s->hs->lines,
+        .subprotocols = s->hs->subprotocols,
+        .user_agent = e->opt ? e->opt->user_agent : "ttload/" TT_VERSION,
+        .deflate = &s->hs->deflate,
+    };
+    uint64_t random[2] = {tt_rng_next(&e->w->rng), tt_rng_next(&e->w->rng)};
+    uint8_t bytes[16];
+    memcpy(bytes, random, sizeof bytes);
+    tt_ws_key(s->hs->key, bytes);
+    tt_buf_clear(&e->write);
+    tt_ws_put_request(&e->write, &r, s->hs->key);
+    tt_conn_write(&s->conn, e->write.data, e->write.len);
+    tt__ws_count_bytes(s);
+}
+
+/* --- the outcome -------------------------------------------------------------------------------
+ */
+
+static void set_tags(struct tt_ws_socket *s)
+{
+    struct tt_buf clean;
+    char status[16];
+    if (!s->vu)
+        return;
+    tt_buf_init(&clean, 64 * 1024);
+    bool masked = s->hs->url.has_userinfo && tt_http_url_clean(&s->hs->url, &clean);
+    if (masked) /* the clean form is the http one: put the scheme back */
+        tt_buf_consume(&clean, s->hs->url.https ? 5 : 4);
+    struct tt_buf label;
+    tt_buf_init(&label, 64 * 1024);
+    if (!masked || !tt_buf_puts(&label, s->hs->url.https ? "wss" : "ws") ||
+        !tt_buf_puts(&label, clean.data)) {
+        tt_buf_clear(&label);
+        tt_buf_puts(&label, s->url);
+    }
+    snprintf(status, sizeof status, "%d", s->status);
+    const struct tt_tag tags[] = {{"url", label.len ? label.data : ""},
+                                  {"status", status},
+                                  {"subproto", s->subprotocol ? s->subprotocol : ""}};
+    s->tags = tt_tags_with(s->engine->w->tags, s->tags, tags, s->status ? 3 : 1);
+    tt_buf_fini(&clean);
+    tt_buf_fini(&label);
+}
+
+static void settled(struct tt_ws_socket *s)
+{
+    uint64_t now = tt_now_ns();
+    tt_timer_stop(s->engine->w->loop, &s->timer);
+    set_tags(s);
+    tt__ws_sample(s, TT_M_ws_sessions, 1, s->started_ns);
+    tt__ws_sample(s, TT_M_ws_connecting, tt_ns_to_ms(now - s->started_ns), now);
+    tt__ws_sample(s, TT_M_ws_handshake_failed, s->failure.kind != NULL, now);
+    struct tt_ws_response *r = &s->hs->response;
+    s->head_len = r->head.len;
+    s->head = tt_buf_take(&r->head);
+    s->body = r->body;
+    tt_buf_init(&r->body, 0);
+    tt__ws_handshake_free(s);
+}
+
+void tt__ws_refuse(struct tt_ws_socket *s, const char *kind, int code, const char *text)
+{
+    s->failure.kind = kind;
+    s->failure.code = code;
+    snprintf(s->failure.text, sizeof s->failure.text, "%s", text);
+    settled(s);
+    tt_ws_ref(s);
+    if (s->owner)
+        s->owner->settled(s);
+    tt__ws_finish(s, 1006, NULL, 0, false);
+    tt_ws_unref(s);
+}
+
+void tt__ws_too_late(struct tt_ws_socket *s)
+{
+    bool connected = s->conn.at.connected;
+    tt__ws_refuse(s, "timeout", connected ? 1050 : 1211,
+                  connected ? "the handshake was not answered in time (params.timeout)"
+                            : "no connection in time (params.timeout)");
+}
+
+/* --- the answer --------------------------------------------------------------------------------
+ */
+
+static void refused_by_status(struct tt_ws_socket *s)
+{
+    char text[160];
+    snprintf(text, sizeof text, "the server refused the WebSocket handshake with status %d",
+             s->status);
+    tt__ws_refuse(s, "status", s->status >= 400 ? 1000 + s->status : 0, text);
+}
+
+static void accepted(struct tt_ws_socket *s)
+{
+    const struct tt_ws_response *r = &s->hs->response;
+    s->subprotocol = tt_xstrdup(r->subprotocol);
+    if (r->deflate.on)
+        s->packer = s->reader.packer = tt_ws_packer_new(&s->engine->streams, &r->deflate);
+    s->connected = true;
+    s->state = TT_WS_OPEN;
+    settled(s);
+    if (s->owner)
+        s->owner->settled(s);
+}
+
+static void answer(struct tt_ws_socket *s, enum tt_ws_answer a)
+{
+    s->status = s->hs->response.status;
+    if (a == TT_WS_ACCEPTED)
+        accepted(s);
+    else if (a == TT_WS_REFUSED)
+        refused_by_status(s);
+    else if (a == TT_WS_BAD)
+        tt__ws_refuse(s, "protocol", 1000, s->hs->response.error);
+}
+
+size_t tt__ws_take_answer(struct tt_ws_socket *s, const char *p, size_t n)
+{
+    struct tt_ws_handshake *hs = s->hs;
+    const struct tt_ws_offer offer = {hs->key, hs->subprotocols, &hs->deflate};
+    size_t used;
+    answer(s, tt_ws_response_read(&hs->response, p, n, &offer, &used));
+    return used;
+}
+
+void tt__ws_answer_ended(struct tt_ws_socket *s)
+{
+    enum tt_ws_answer a = tt_ws_response_eof(&s->hs->response);
+    if (a == TT_WS_REFUSED || s->hs->response.status)
+        answer(s, a == TT_WS_REFUSED ? a : TT_WS_BAD);
+    else
+        tt__ws_refuse(s, "connect", 1000, "the server closed the connection before it answered");
+}
