@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Runs the tests: ./dev test, ./dev lint, ./dev fuzz.
+"""Runs the tests: ./dev test, ./dev vectors, ./dev lint, ./dev fuzz.
 
 A lane is a build of everything in its own folder under build/, and its unit tests, Lua tests and
 integration tests. Every suite reports (passed, failed, skipped); the last line has the totals."""
@@ -112,6 +112,18 @@ def run_integration(lane, binary, path):
     return f"{lane}: integration {name}", passed, failed, skipped, out, seconds
 
 
+def vectors_command(folder, *where):
+    return ["/usr/bin/python3", "tests/vectors/run/vectors.py",
+            os.path.join(ROOT, folder, "tests", "unit", "vectors_driver"), os.path.join(ROOT, folder, "ttload"), *where]
+
+
+def run_vectors(lane, folder, path):
+    code, out, seconds = run(vectors_command(folder, path))
+    last = re.fullmatch(r"(\d+) passed, (\d+) failed, (\d+) skipped", (out.splitlines() or [""])[-1])
+    passed, failed, skipped = map(int, last.groups()) if last else (0, 1, 0)
+    return f"{lane}: vectors", passed, failed or int(code != 0), skipped, out, seconds
+
+
 def files(folder, prefix, suffix):
     base = os.path.join(ROOT, folder)
     names = sorted(os.listdir(base)) if os.path.isdir(base) else []
@@ -127,6 +139,8 @@ def lane(name, totals, wanted):
     jobs = [(run_unit, name, p) for p in unit_tests(folder)]
     jobs += [(run_lua, name, binary, p) for p in files("tests/lua", "test_", ".lua")]
     jobs += [(run_integration, name, binary, p) for p in files("tests/integration", "test_", ".py")]
+    if name == "plain":
+        jobs.append((run_vectors, name, folder, "tests/vectors"))
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         chosen = [job for job in jobs if re.search(wanted, job[-1])]
         for f in concurrent.futures.as_completed([pool.submit(*job) for job in chosen]):
@@ -154,15 +168,23 @@ def fuzz(totals, seconds):
         totals.suite(name, int(code == 0), int(code != 0), 0, out, took)
 
 
+def vectors(totals, path):
+    """Says more than a suite does: skipped cases by their reasons."""
+    folder = build("plain", *LANES["plain"], totals)
+    sys.exit(subprocess.run(vectors_command(folder, path), cwd=ROOT).returncode if folder else 1)
+
+
 def main():
     command, arguments = sys.argv[1], sys.argv[2:]
     totals = Totals()
-    known = {"test": r"--quick|[^-].*", "lint": "(?!)", "fuzz": r"\d+"}[command]
+    known = {"test": r"--quick|[^-].*", "vectors": r"[^-].*", "lint": "(?!)", "fuzz": r"\d+"}[command]
     for a in arguments:
         if not re.fullmatch(known, a):
             sys.exit(f"dev {command}: unknown argument '{a}' (./dev help)")
     if command == "fuzz":
         fuzz(totals, int(arguments[0]) if arguments else 10)
+    elif command == "vectors":
+        vectors(totals, os.path.abspath(arguments[0]) if arguments else "tests/vectors")
     elif command == "lint":
         lint(totals)
     else:

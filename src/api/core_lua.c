@@ -62,9 +62,9 @@ static void record(struct tt_vu *vu, const struct tt_tags *base, const char *nam
     const struct tt_tag tag = {"check", name};
     if (!w->shard || vu->warming)
         return;
-    const char *group = tt_tags_get(base, "group");
-    tt_shard_check(w->shard, group ? group : "", name, ok, now);
-    tt_vu_sample(vu, TT_M_checks, ok, tt_tags_with(w->tags, base, &tag, 1), now);
+    const char *group = tt_tags_get(base, "group"); /* a system tag: perhaps not chosen */
+    tt_shard_check(w->shard, group ? group : w->current->group, name, ok, now);
+    tt_vu_sample(vu, TT_M_checks, ok, tt_tags_system(w->tags, base, &tag, 1), now);
 }
 
 /* check(subject, { name = condition }, tags?) -> all held. In the order of their names. */
@@ -164,7 +164,7 @@ static int l_group(lua_State *L)
     f->group = group_path(L, w, f->group, name);
     if (w->shard) {
         const struct tt_tag tag = {"group", f->group};
-        g->inside = f->tags = tt_tags_with(w->tags, f->tags, &tag, 1);
+        g->inside = f->tags = tt_tags_system(w->tags, f->tags, &tag, 1);
         if (!f->vu->warming)
             tt_shard_group(w->shard, f->group, g->start_ns);
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Errors on their way up; any thread. */
 #include "base/err.h"
+#include "base/str.h"
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,6 +57,28 @@ bool tt_err_wrap(struct tt_err *err, const char *fmt, ...)
     size_t n = strlen(err->text);
     snprintf(err->text + n, sizeof err->text - n, ": %s", before);
     return false;
+}
+
+bool tt_err_join(struct tt_err *all, const struct tt_err *one)
+{
+    static const char between[] = "\n  ", more[] = "...";
+    size_t n = strlen(all->text), room = sizeof all->text - n;
+    if (!n) {
+        *all = *one;
+        return false;
+    }
+    if (strlen(one->text) + sizeof between + sizeof between + sizeof more <= room)
+        snprintf(all->text + n, room, "%s%s", between, one->text);
+    else if (sizeof between + sizeof more <= room && !tt_ends_with(all->text, more))
+        snprintf(all->text + n, room, "%s%s", between, more);
+    return false;
+}
+
+bool tt_err_none(const struct tt_err *all, struct tt_err *err)
+{
+    if (all->text[0] && err)
+        *err = *all;
+    return !all->text[0];
 }
 
 void tt_assert_failed(const char *cond, const char *file, int line)

@@ -8,7 +8,7 @@
 struct tt_err {
     int exit_code; /* enum tt_exit that the process ends with if this error ends it */
     int sys_errno; /* 0 when no system call was the cause */
-    char text[1536];
+    char text[4096];
 };
 
 #define TT_PRINTF(f, a) __attribute__((format(printf, f, a)))
@@ -20,6 +20,12 @@ bool tt_err_set(struct tt_err *err, int exit_code, const char *fmt, ...) TT_PRIN
 bool tt_err_sys(struct tt_err *err, int exit_code, int e, const char *fmt, ...) TT_PRINTF(4, 5);
 /* Puts "<formatted>: " before the text that err has. Keeps the code. */
 bool tt_err_wrap(struct tt_err *err, const char *fmt, ...) TT_PRINTF(2, 3);
+
+/* Adds one to the errors that all has (none: an empty text), on a line of its own; what finds no
+ * room is told as "...". The first one's code stays. Returns false. */
+bool tt_err_join(struct tt_err *all, const struct tt_err *one);
+/* True when all has no text; otherwise err gets them. */
+bool tt_err_none(const struct tt_err *all, struct tt_err *err);
 
 /* Broken invariant: prints file:line to stderr and aborts; kept in release builds. */
 #define TT_ASSERT(cond)                                                                            \

@@ -29,7 +29,8 @@ static int run(int argc, char **argv, struct tt_err *err)
 {
     bool requirements = take_flag(&argc, argv);
     struct tt_buf text;
-    struct tt_run *r = tt_run_prepare(argc - 1, argv + 1, environ, requirements, err);
+    struct tt_run *r = tt_run_prepare(argc - 1, argv + 1, environ,
+                                      requirements ? TT_RUN_MEASURE : TT_RUN_SHOW, err);
     if (!r)
         return -1;
     cJSON *out = requirements ? tt_run_requirements(r) : tt_plan_json(tt_run_plan(r));

@@ -10,7 +10,7 @@ extern char **environ;
 
 static int run(int argc, char **argv, struct tt_err *err)
 {
-    struct tt_run *r = tt_run_prepare(argc - 1, argv + 1, environ, false, err);
+    struct tt_run *r = tt_run_prepare(argc - 1, argv + 1, environ, TT_RUN_GO, err);
     if (!r)
         return -1;
     const struct tt_options *opt = &tt_run_plan(r)->opt;

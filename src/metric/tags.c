@@ -6,7 +6,7 @@
 #include "metric/metric_int.h"
 #include <string.h>
 
-enum { TAGS_MAX = 64, TEMPORARIES = 64 };
+enum { TAGS_MAX = 64, TEMPORARIES = 64, SYSTEM_MAX = 16 };
 
 struct tt_tagpool {
     const struct tt_registry *registry;
@@ -16,6 +16,7 @@ struct tt_tagpool {
     struct tt_tags *temporary[TEMPORARIES];
     size_t next_temporary;
     const struct tt_tags *empty;
+    tt_system_tag_set chosen;
 };
 
 struct tt_tagpool *tt_tagpool_new(const struct tt_registry *r, size_t capacity)
@@ -24,6 +25,7 @@ struct tt_tagpool *tt_tagpool_new(const struct tt_registry *r, size_t capacity)
     TT_ASSERT(tt_registry_frozen(r));
     p->registry = r;
     p->capacity = capacity;
+    p->chosen = tt_system_tags_default;
     p->n_buckets = 64;
     p->table = tt_xcalloc(p->n_buckets, sizeof *p->table);
     p->words = (tt_registry_sub_count(r) + 63) / 64;
@@ -35,6 +37,16 @@ static void drop(struct tt_tags *t)
 {
     if (t && atomic_fetch_sub_explicit(&t->holders, 1, memory_order_acq_rel) == 1)
         tt_free(t);
+}
+
+void tt_tagpool_choose(struct tt_tagpool *p, tt_system_tag_set chosen)
+{
+    p->chosen = chosen;
+}
+
+tt_system_tag_set tt_tagpool_chosen(const struct tt_tagpool *p)
+{
+    return p->chosen;
 }
 
 void tt_tagpool_free(struct tt_tagpool *p)
@@ -170,6 +182,21 @@ const struct tt_tags *tt_tags_with(struct tt_tagpool *p, const struct tt_tags *b
     t->temporary = true;
     atomic_init(&t->holders, 1);
     return *place = t;
+}
+
+const struct tt_tags *tt_tags_system(struct tt_tagpool *p, const struct tt_tags *base,
+                                     const struct tt_tag *tags, size_t n)
+{
+    struct tt_tag chosen[SYSTEM_MAX];
+    size_t len = 0;
+    TT_ASSERT(n <= SYSTEM_MAX);
+    for (size_t i = 0; i < n; i++) {
+        int id = tt_system_tag_find(tags[i].key, NULL);
+        TT_ASSERT(id >= 0);
+        if (tt_system_tags_has(p->chosen, (enum tt_system_tag)id))
+            chosen[len++] = tags[i];
+    }
+    return tt_tags_with(p, base, chosen, len);
 }
 
 const char *tt_tags_get(const struct tt_tags *t, const char *key)

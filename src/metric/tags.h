@@ -3,6 +3,7 @@
  * sub-metrics it feeds. The pool and its sets belong to one worker's thread. */
 #pragma once
 #include "metric/metric.h"
+#include "metric/system_tags.h"
 
 struct tt_tags; /* an interned set */
 struct tt_tagpool;
@@ -11,6 +12,9 @@ struct tt_tagpool;
  * in a small ring of temporaries (valid until TT_TAGS_TEMPORARIES further ones), so sub-metrics
  * stay exact while memory stays bounded. */
 struct tt_tagpool *tt_tagpool_new(const struct tt_registry *r, size_t capacity);
+/* Which system tags tt_tags_system sets; at first the default ones. */
+void tt_tagpool_choose(struct tt_tagpool *p, tt_system_tag_set chosen);
+tt_system_tag_set tt_tagpool_chosen(const struct tt_tagpool *p);
 void tt_tagpool_free(struct tt_tagpool *p);
 size_t tt_tagpool_overflow(const struct tt_tagpool *p); /* how many sets did not fit */
 const struct tt_tags *tt_tags_empty(struct tt_tagpool *p);
@@ -18,6 +22,9 @@ const struct tt_tags *tt_tags_empty(struct tt_tagpool *p);
  * values are copied. */
 const struct tt_tags *tt_tags_with(struct tt_tagpool *p, const struct tt_tags *base,
                                    const struct tt_tag *tags, size_t n);
+/* As tt_tags_with, for system tags: those that are not chosen are left out. n at most 16. */
+const struct tt_tags *tt_tags_system(struct tt_tagpool *p, const struct tt_tags *base,
+                                     const struct tt_tag *tags, size_t n);
 const char *tt_tags_get(const struct tt_tags *t, const char *key); /* NULL when absent */
 size_t tt_tags_count(const struct tt_tags *t);
 struct tt_tag tt_tags_at(const struct tt_tags *t, size_t i); /* sorted by key */

@@ -45,8 +45,10 @@ static bool give(struct parse *p, int id, const char *value)
 {
     const struct tt__option *opt = &tt__options[id];
     if (!tt__option_from_text(p->o, p->a, (enum tt_opt_id)id, value, TT_LAYER_FLAG, p->seen[id],
-                              p->err))
+                              p->err)) {
+        p->err->exit_code = TT_EXIT_OTHER;
         return tt_err_wrap(p->err, "--%s", opt->flag);
+    }
     p->seen[id] = true;
     return true;
 }
@@ -98,7 +100,8 @@ static bool long_flag(struct parse *p, const char *word, const char *next, bool 
 bool tt_options_apply_flags(struct tt_options *o, struct tt_arena *a, int argc, char **argv,
                             struct tt_text_list *positional, struct tt_err *err)
 {
-    struct parse p = {.o = o, .a = a, .err = err};
+    struct tt_err one = {0}, all = {0};
+    struct parse p = {.o = o, .a = a, .err = &one};
     bool only_positional = false;
     const char **words = tt_arena_alloc(a, ((size_t)argc + 1) * sizeof *words);
     *positional = (struct tt_text_list){words, 0};
@@ -111,10 +114,10 @@ bool tt_options_apply_flags(struct tt_options *o, struct tt_arena *a, int argc, 
             only_positional = true;
         else if (!(word[1] == '-' ? long_flag(&p, word, next, &took_next)
                                   : short_flags(&p, word, next, &took_next)))
-            return false;
+            tt_err_join(&all, &one);
         i += took_next;
     }
-    return true;
+    return tt_err_none(&all, err);
 }
 
 void tt_options_help(FILE *out)

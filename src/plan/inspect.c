@@ -126,6 +126,7 @@ static void add_expected(cJSON *out, const struct tt_plan *p)
 static void add_needs(cJSON *out, const struct tt_plan *p, const struct tt_stripe *s)
 {
     struct tt_needs needs = {0};
+    uint64_t end_ns = tt_plan_max_duration_ns(p);
     int64_t planned = tt_plan_planned_vus(p, s), most = tt_plan_max_vus(p, s);
     cJSON *steps = cJSON_CreateArray();
     if (tt_plan_needs(p, s, &needs)) {
@@ -137,8 +138,14 @@ static void add_needs(cJSON *out, const struct tt_plan *p, const struct tt_strip
             most = n->planned + n->unplanned > most ? n->planned + n->unplanned : most;
             cJSON_AddItemToArray(steps, cJSON_CreateDoubleArray(row, 3));
         }
+        if (end_ns != TT_NEVER && needs.len) /* a ramp may end before its last stage does */
+            end_ns = needs.items[needs.len - 1].at_ns;
     }
     tt_vec_fini(&needs);
+    if (end_ns == TT_NEVER)
+        cJSON_AddNullToObject(out, "max_duration");
+    else
+        tt__json_add_duration(out, "max_duration", end_ns);
     cJSON_AddNumberToObject(out, "planned_vus", (double)planned);
     cJSON_AddNumberToObject(out, "max_vus", (double)most);
     cJSON_AddItemToObject(out, "vus_over_time", steps); /* empty: more than a million steps */
@@ -149,10 +156,6 @@ cJSON *tt_plan_requirements_json(const struct tt_plan *p)
     struct tt_stripe s;
     struct tt_err err;
     cJSON *out = cJSON_CreateObject();
-    if (tt_plan_max_duration_ns(p) == TT_NEVER)
-        cJSON_AddNullToObject(out, "max_duration");
-    else
-        tt__json_add_duration(out, "max_duration", tt_plan_max_duration_ns(p));
     if (tt_stripe_init(&s, &p->segment, p->sequence, p->n_sequence, &err)) {
         add_needs(out, p, &s);
         tt_stripe_fini(&s);

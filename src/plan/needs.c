@@ -97,6 +97,7 @@ bool tt_scenario_needs(const struct tt_scenario *sc, const struct tt_stripe *s,
 
 struct change {
     uint64_t at_ns;
+    size_t order; /* of those at one time: by scenario, then as the scenario makes them */
     int64_t planned, unplanned; /* by how much */
 };
 struct changes {
@@ -107,7 +108,9 @@ struct changes {
 static int by_time(const void *a, const void *b)
 {
     const struct change *x = a, *y = b;
-    return (x->at_ns > y->at_ns) - (x->at_ns < y->at_ns);
+    if (x->at_ns != y->at_ns)
+        return x->at_ns < y->at_ns ? -1 : 1;
+    return (x->order > y->order) - (x->order < y->order);
 }
 
 static bool add_changes(struct changes *all, const struct tt_scenario *sc, uint64_t start_ns,
@@ -118,7 +121,7 @@ static bool add_changes(struct changes *all, const struct tt_scenario *sc, uint6
     bool ok = tt_scenario_needs(sc, s, &own) && all->len + own.len <= TT_NEEDS_MAX;
     for (size_t i = 0; ok && i < own.len; i++) {
         const struct tt_need *n = &own.items[i];
-        struct change c = {start_ns + n->at_ns, n->planned - before.planned,
+        struct change c = {start_ns + n->at_ns, all->len, n->planned - before.planned,
                            n->unplanned - before.unplanned};
         before = *n;
         tt_vec_push(all, c);
@@ -142,8 +145,7 @@ bool tt_plan_needs(const struct tt_plan *p, const struct tt_stripe *s, struct tt
     for (size_t i = 0; ok && i < all.len; i++) {
         planned += all.items[i].planned;
         unplanned += all.items[i].unplanned;
-        if (i + 1 == all.len || all.items[i + 1].at_ns != all.items[i].at_ns)
-            ok = note(out, all.items[i].at_ns, planned, unplanned);
+        ok = note(out, all.items[i].at_ns, planned, unplanned);
     }
     tt_vec_fini(&all);
     return ok;

@@ -2,6 +2,7 @@
 /* The table of options at work: values from text and from JSON, layer upon layer. Coordinator
  * thread. */
 #include "base/exitcode.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "base/units.h"
@@ -34,6 +35,13 @@ static const char *layer_name(enum tt_opt_layer layer)
     return names[layer];
 }
 
+/* Is it one of those that say how much load there is? */
+static bool is_load(enum tt_opt_id id)
+{
+    return id == TT_OPT_vus || id == TT_OPT_duration || id == TT_OPT_iterations ||
+           id == TT_OPT_stages || id == TT_OPT_scenarios;
+}
+
 static void unset(struct tt_options *o, enum tt_opt_id id)
 {
     if (tt__options[id].type == TT_OPT_JSON) {
@@ -55,7 +63,7 @@ static void wipe_lower_shortcuts(struct tt_options *o, enum tt_opt_id id, enum t
         is_shortcut |= shortcuts[i] == id;
     for (size_t i = 0; is_shortcut && i < 4; i++) {
         enum tt_opt_id other = shortcuts[i];
-        if (!o->set[other] || o->layer[other] >= layer)
+        if (other == id || !o->set[other] || o->layer[other] >= layer)
             continue;
         if (other == TT_OPT_scenarios)
             tt_log(TT_LOG_WARN, "'%s' from %s replaces the scenarios from %s", tt__options[id].name,
@@ -85,10 +93,14 @@ static void list_add(struct tt_text_list *l, struct tt_arena *a, const char *s, 
 
 static void list_split(struct tt_text_list *l, struct tt_arena *a, const char *s)
 {
+    if (strcmp(s, "\"\"") == 0) /* as env files and quoting shells write an empty one */
+        return;
     while (*s) {
-        size_t n = strcspn(s, ",");
-        if (n)
-            list_add(l, a, s, n);
+        size_t n = strcspn(s, ","), blank = strspn(s, " "), len = n;
+        while (len > blank && s[len - 1] == ' ')
+            len--;
+        if (len > blank)
+            list_add(l, a, s + blank, len - blank);
         s += n + (s[n] == ',');
     }
 }
@@ -129,6 +141,16 @@ static bool tag_from_text(struct tt_tag_list *l, struct tt_arena *a, bool env, c
 /* --- text values
  * --------------------------------------------------------------------------------------- */
 
+/* Days are for files: one typed in a shell is more often a slip than a plan. */
+static bool duration_from_text(const char *text, bool typed, uint64_t *ns, struct tt_err *err)
+{
+    if (typed && strchr(text, 'd') && tt_parse_duration(text, ns, err))
+        return tt_err_set(
+            err, TT_EXIT_CONFIG,
+            "'%s': days are taken in a script or config file only; write hours, as 24h", text);
+    return tt_parse_duration(text, ns, err);
+}
+
 /* "30s:5" added to a JSON list of stages. */
 static bool stage_from_text(cJSON *list, const char *text, struct tt_err *err)
 {
@@ -140,7 +162,7 @@ static bool stage_from_text(cJSON *list, const char *text, struct tt_err *err)
         return tt_err_set(err, TT_EXIT_CONFIG, "'%s': expected DURATION:TARGET, like 30s:20", text);
     memcpy(duration, text, (size_t)(colon - text));
     duration[colon - text] = '\0';
-    if (!tt_parse_duration(duration, &ns, err))
+    if (!duration_from_text(duration, true, &ns, err))
         return false;
     if (!tt_parse_i64(colon + 1, &target) || target < 0)
         return tt_err_set(err, TT_EXIT_CONFIG,
@@ -161,7 +183,7 @@ static bool json_from_text(cJSON **v, enum tt_opt_id id, bool append, const char
     bool ok = true;
     if (id == TT_OPT_stages) {
         char *copy = tt_xstrdup(text), *rest = copy, *one;
-        while (ok && (one = strsep(&rest, ",")))
+        while (ok && *text && (one = strsep(&rest, ","))) /* "": no stages */
             ok = stage_from_text(out, one, err);
         tt_free(copy);
     } else if (id == TT_OPT_hosts && text[0] != '{') {
@@ -176,8 +198,8 @@ static bool json_from_text(cJSON **v, enum tt_opt_id id, bool append, const char
         }
     } else {
         cJSON_Delete(out);
-        out = cJSON_Parse(text);
-        ok = out || tt_err_set(err, TT_EXIT_CONFIG, "not valid JSON: %.80s", text);
+        out = tt_json_read(text, strlen(text), TT_EXIT_CONFIG, err);
+        ok = out != NULL;
     }
     if (!ok) {
         if (out != *v)
@@ -218,7 +240,7 @@ bool tt__option_from_text(struct tt_options *o, struct tt_arena *a, enum tt_opt_
              tt_err_set(err, TT_EXIT_CONFIG, "'%s' is not a number", text);
         break;
     case TT_OPT_DURATION:
-        ok = tt_parse_duration(text, v, err);
+        ok = duration_from_text(text, layer == TT_LAYER_FLAG, v, err);
         break;
     case TT_OPT_SIZE:
         ok = tt_parse_size(text, v, err);
@@ -279,6 +301,8 @@ bool tt__json_duration(const cJSON *v, uint64_t *ns, struct tt_err *err)
 
 bool tt__json_int(const cJSON *v, int64_t *out, struct tt_err *err)
 {
+    if (cJSON_IsString(v) && tt_parse_i64(v->valuestring, out)) /* from ttload.env, say */
+        return true;
     if (!cJSON_IsNumber(v) || v->valuedouble != floor(v->valuedouble) ||
         fabs(v->valuedouble) > 9e15)
         return wrong_type(v, "a whole number", err);
@@ -297,23 +321,25 @@ static bool json_size(const cJSON *v, uint64_t *bytes, struct tt_err *err)
     return true;
 }
 
+bool tt__json_number(const cJSON *v, double *out, struct tt_err *err)
+{
+    if (cJSON_IsString(v) && tt_parse_double(v->valuestring, out))
+        return true;
+    *out = v->valuedouble;
+    return cJSON_IsNumber(v) || wrong_type(v, "a number", err);
+}
+
 bool tt__json_tags(const cJSON *v, struct tt_arena *a, struct tt_tag_list *out, struct tt_err *err)
 {
-    char number[32];
     *out = (struct tt_tag_list){0};
     if (!cJSON_IsObject(v))
         return wrong_type(v, "a table of text values", err);
     for (const cJSON *c = v->child; c; c = c->next) {
-        const char *text = cJSON_IsString(c) ? c->valuestring
-                           : cJSON_IsNumber(c)
-                               ? tt_format_double(number, sizeof number, c->valuedouble)
-                           : cJSON_IsBool(c) ? (cJSON_IsTrue(c) ? "true" : "false")
-                                             : NULL;
-        if (!text) {
-            wrong_type(c, "text, a number or a boolean", err);
+        if (!cJSON_IsString(c)) {
+            wrong_type(c, "text", err);
             return tt_err_wrap(err, "%s", c->string);
         }
-        tag_add(out, a, c->string, strlen(c->string), text);
+        tag_add(out, a, c->string, strlen(c->string), c->valuestring);
     }
     return true;
 }
@@ -347,8 +373,7 @@ static bool from_json(struct tt_options *o, struct tt_arena *a, enum tt_opt_id i
     case TT_OPT_INT:
         return tt__json_int(v, at, err);
     case TT_OPT_NUMBER:
-        *(double *)at = v->valuedouble;
-        return cJSON_IsNumber(v) || wrong_type(v, "a number", err);
+        return tt__json_number(v, at, err);
     case TT_OPT_DURATION:
         return tt__json_duration(v, at, err);
     case TT_OPT_SIZE:
@@ -413,30 +438,28 @@ static int option_of(const cJSON *c, enum tt_opt_layer layer, struct tt_err *err
 bool tt_options_apply_json(struct tt_options *o, struct tt_arena *a, const cJSON *obj,
                            enum tt_opt_layer layer, const char *where, struct tt_err *err)
 {
-    struct tt__problems problems = {0};
+    struct tt_err all = {0};
     if (!cJSON_IsObject(obj) && !(cJSON_IsArray(obj) && !obj->child)) {
         wrong_type(obj, "a table of options", err);
         return tt_err_wrap(err, "%s", where);
     }
-    tt_buf_init(&problems.text, 64 * 1024);
     for (const cJSON *c = obj->child; c; c = c->next) {
         struct tt_err why;
         int id = option_of(c, layer, &why);
-        if (id < 0)
-            tt__problem(&problems, "%s", why.text);
-        else if (cJSON_IsNull(c))
+        if (id >= 0 && cJSON_IsNull(c))
             continue;
-        else if (!from_json(o, a, (enum tt_opt_id)id, c, &why))
-            tt__problem(&problems, "%s: %s", c->string, why.text);
-        else
+        if (id >= 0 && from_json(o, a, (enum tt_opt_id)id, c, &why)) {
             mark(o, (enum tt_opt_id)id, layer);
+            continue;
+        }
+        o->load_unknown |= id < 0 || is_load((enum tt_opt_id)id);
+        if (id < 0)
+            tt_err_wrap(&why, "%s", where);
+        else
+            tt_err_wrap(&why, layer == TT_LAYER_SCRIPT ? "%s.%s" : "%s: %s", where, c->string);
+        tt_err_join(&all, &why);
     }
-    bool ok = problems.n == 0;
-    if (!ok)
-        tt_err_set(err, TT_EXIT_CONFIG, "%s:%s%s", where, problems.n > 1 ? "\n  " : " ",
-                   problems.text.data);
-    tt_buf_fini(&problems.text);
-    return ok;
+    return tt_err_none(&all, err);
 }
 
 /* --- the environment
@@ -475,15 +498,20 @@ void tt_options_warn_env(char **environment)
 bool tt_options_apply_env(struct tt_options *o, struct tt_arena *a, char **environment,
                           struct tt_err *err)
 {
+    struct tt_err all = {0};
     for (char **e = environment; *e; e++) {
         size_t n = strcspn(*e, "=");
         const char *eq = *e + n;
         int found = tt_starts_with(*e, "TTLOAD_") && *eq ? env_option(*e, n) : -1;
-        if (found >= 0 && eq[1] &&
-            !tt__option_from_text(o, a, (enum tt_opt_id)found, eq + 1, TT_LAYER_ENV, false, err))
-            return tt_err_wrap(err, "environment variable %.*s", (int)n, *e);
+        struct tt_err why;
+        if (found < 0 || !eq[1] ||
+            tt__option_from_text(o, a, (enum tt_opt_id)found, eq + 1, TT_LAYER_ENV, false, &why))
+            continue;
+        tt_err_wrap(&why, "environment variable %.*s", (int)n, *e);
+        o->load_unknown |= is_load((enum tt_opt_id)found);
+        tt_err_join(&all, &why);
     }
-    return true;
+    return tt_err_none(&all, err);
 }
 
 void tt_options_init(struct tt_options *o, struct tt_arena *a)

@@ -56,11 +56,14 @@ struct tt_options {
     uint8_t layer[TT_OPT_COUNT]; /* enum tt_opt_layer that set it last; TT_LAYER_DEFAULT with ""
                                     default = unset */
     bool set[TT_OPT_COUNT];      /* has a value (given, or a default that is not "") */
+    bool
+        load_unknown; /* a value of the load was refused: scenarios derived from the rest mislead */
 };
 
 void tt_options_init(struct tt_options *o, struct tt_arena *a); /* the defaults */
 void tt_options_fini(struct tt_options *o);                     /* what the arena does not own */
 
+/* A layer that is not taken as a whole is told in err: every problem, a line each. */
 /* One layer. obj: the options as JSON; unknown names, wrong types and options that a script may not
  * set are errors. where: "options" or the config file's path, for messages. */
 bool tt_options_apply_json(struct tt_options *o, struct tt_arena *a, const cJSON *obj,

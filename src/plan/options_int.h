@@ -33,6 +33,7 @@ bool tt__option_from_text(struct tt_options *o, struct tt_arena *a, enum tt_opt_
 bool tt__env_name_valid(const char *s, size_t n);
 bool tt__json_duration(const cJSON *v, uint64_t *ns, struct tt_err *err);
 bool tt__json_int(const cJSON *v, int64_t *out, struct tt_err *err);
+bool tt__json_number(const cJSON *v, double *out, struct tt_err *err);
 bool tt__json_tags(const cJSON *v, struct tt_arena *a, struct tt_tag_list *out, struct tt_err *err);
 /* "unknown <what> 'x' (did you mean 'y'?)" */
 bool tt__unknown(const char *what, const char *name, const char *const *names, size_t n,

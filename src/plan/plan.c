@@ -27,9 +27,10 @@ static struct tt_scenario *add_default(struct tt_plan *p, const char *executor)
 static void conflict(struct build *b, const char *shortcut, bool stages)
 {
     const struct tt_options *o = &b->p->opt;
-    if ((stages && o->set[TT_OPT_stages]) || o->set[TT_OPT_scenarios])
+    stages = stages && o->set[TT_OPT_stages] && o->stages->child;
+    if (stages || o->set[TT_OPT_scenarios])
         tt__problem(&b->problems, "'%s' and '%s' are set together; use one of them", shortcut,
-                    stages && o->set[TT_OPT_stages] ? "stages" : "scenarios");
+                    stages ? "stages" : "scenarios");
 }
 
 static void read_scenarios(struct build *b)
@@ -37,15 +38,23 @@ static void read_scenarios(struct build *b)
     struct tt_plan *p = b->p;
     const cJSON *all = p->opt.scenarios;
     size_t n = (size_t)cJSON_GetArraySize(all);
-    if (!cJSON_IsObject(all)) {
-        tt__problem(&b->problems, "scenarios: expected a table name = { executor = ... }");
-        return;
-    }
     p->scenarios = tt_arena_alloc(&p->arena, (n + 1) * sizeof *p->scenarios);
     for (const cJSON *c = all->child; c; c = c->next)
         if (tt__scenario_parse(&p->arena, c->string, c, &p->scenarios[p->n_scenarios],
                                &b->problems))
             p->n_scenarios++;
+}
+
+/* One VU, one iteration: what is left when nothing says more. */
+static struct tt_scenario *derive_nothing(struct build *b)
+{
+    const struct tt_options *o = &b->p->opt;
+    if (o->set[TT_OPT_stages] || o->set[TT_OPT_scenarios])
+        tt_log(TT_LOG_WARN, "'%s' is empty: one virtual user runs one iteration of default",
+               o->set[TT_OPT_stages] ? "stages" : "scenarios");
+    if (o->set[TT_OPT_vus] && o->vus != 1)
+        tt_log(TT_LOG_WARN, "'vus' has no effect with empty stages");
+    return add_default(b->p, "per-vu-iterations");
 }
 
 /* k6's order of shortcuts: iterations, duration, stages, vus alone, scenarios, nothing. */
@@ -55,6 +64,10 @@ static void derive(struct build *b)
     const struct tt_options *o = &p->opt;
     struct tt_scenario *sc = NULL;
     bool scenarios = o->set[TT_OPT_scenarios] && o->scenarios->child;
+    if (o->set[TT_OPT_scenarios] && !cJSON_IsObject(o->scenarios)) {
+        tt__problem(&b->problems, "scenarios: expected a table name = { executor = ... }");
+        return;
+    }
     int64_t vus = o->set[TT_OPT_vus] ? o->vus : 1;
     if (o->set[TT_OPT_iterations]) {
         conflict(b, "iterations", true);
@@ -73,7 +86,7 @@ static void derive(struct build *b)
         sc = add_default(p, "ramping-vus");
         sc->start_vus = vus;
         tt__stages_parse(&p->arena, "stages", o->stages, sc, &b->problems);
-    } else if (o->set[TT_OPT_vus]) {
+    } else if (o->set[TT_OPT_vus] && !o->set[TT_OPT_stages]) {
         if (scenarios)
             tt_log(TT_LOG_WARN, "'vus' alone replaces the scenarios: every virtual user runs one "
                                 "iteration of default");
@@ -82,7 +95,7 @@ static void derive(struct build *b)
     } else if (scenarios) {
         read_scenarios(b);
     } else {
-        sc = add_default(p, "per-vu-iterations");
+        sc = derive_nothing(b);
     }
     if (sc && !b->problems.n)
         tt__scenario_check("options", sc, &b->problems);
@@ -157,6 +170,20 @@ static void check_hosts(struct build *b)
     }
 }
 
+static void choose_system_tags(struct build *b)
+{
+    struct tt_err err;
+    const struct tt_text_list *list = &b->p->opt.system_tags;
+    b->p->system_tags = 0;
+    for (size_t i = 0; i < list->n; i++) {
+        int id = tt_system_tag_find(list->items[i], &err);
+        if (id < 0)
+            tt__problem(&b->problems, "system_tags[%zu]: %s", i + 1, err.text);
+        else
+            b->p->system_tags |= (tt_system_tag_set)1 << id;
+    }
+}
+
 static void check_choices(struct build *b)
 {
     const struct tt_options *o = &b->p->opt;
@@ -209,28 +236,31 @@ bool tt_plan_build(struct tt_plan *p, struct tt_registry *r,
                    bool (*has_function)(void *arg, const char *name), void *arg, struct tt_err *err)
 {
     struct build b = {.p = p};
+    size_t n_before;
     tt_buf_init(&b.problems.text, 64 * 1024);
-    derive(&b);
+    if (!p->opt.load_unknown)
+        derive(&b);
     read_segments(&b);
     if (p->n_scenarios)
         qsort(p->scenarios, p->n_scenarios, sizeof *p->scenarios, by_start);
     link_scenarios(&b);
+    tt__thresholds_parse(p, r, &b.problems);
+    check_hosts(&b);
+    check_choices(&b);
+    choose_system_tags(&b);
+    n_before = b.problems.n;
     for (size_t i = 0; i < p->n_scenarios; i++) {
         const struct tt_scenario *sc = &p->scenarios[i];
         if (!has_function(arg, sc->exec))
             tt__problem(&b.problems, "scenarios.%s.exec: the script's table has no function '%s'",
                         sc->name, sc->exec);
     }
-    tt__thresholds_parse(p, r, &b.problems);
-    check_hosts(&b);
-    check_choices(&b);
-    if (b.problems.n) {
-        tt_err_set(err, TT_EXIT_CONFIG, "%s%s",
-                   b.problems.n > 1 ? "options:\n  " : "options: ", b.problems.text.data);
-        tt_buf_fini(&b.problems.text);
-        return false;
-    }
+    if (b.problems.n) /* as k6 has it: a function that is missing is no matter of options */
+        tt_err_set(err, n_before ? TT_EXIT_CONFIG : TT_EXIT_OTHER, "%s", b.problems.text.data);
+    bool ok = b.problems.n == 0;
     tt_buf_fini(&b.problems.text);
+    if (!ok)
+        return false;
     p->run_tags = p->opt.tags.items;
     p->n_run_tags = p->opt.tags.n;
     settle_workers(p);
@@ -349,6 +379,7 @@ struct tt_plan *tt_plan_new(void)
     struct tt_plan *p = tt_xcalloc(1, sizeof *p);
     tt_arena_init(&p->arena);
     tt_options_init(&p->opt, &p->arena);
+    p->system_tags = tt_system_tags_default;
     return p;
 }
 

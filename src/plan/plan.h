@@ -3,6 +3,7 @@
  * coordinator before any worker starts, then immutable and read by all. Everything in it lives in
  * its arena. */
 #pragma once
+#include "metric/system_tags.h"
 #include "metric/threshold.h"
 #include "plan/options.h"
 #include "plan/segment.h"
@@ -71,6 +72,7 @@ struct tt_plan {
     unsigned workers; /* resolved: min(--workers or online cores, most VUs the plan can need), at
                          least 1 */
     const char *script_path;
+    tt_system_tag_set system_tags; /* that samples carry */
 };
 
 /* An empty plan with the options' defaults; fill plan->opt layer by layer, then build. */

@@ -72,7 +72,12 @@ static const struct {
     {"on_overload", FIELD_OVERLOAD, OPEN, 0, AT(queue_overload), 0},
     {"vu_growth", FIELD_GROWTH, OPEN, 0, AT(grow_one_by_one), 0},
 };
-enum { N_FIELDS = sizeof fields / sizeof *fields, VUS_MAX = 100000000 };
+enum {
+    N_FIELDS = sizeof fields / sizeof *fields,
+    VUS_MAX = 100000000,
+    POOL_MAX =
+        1000000000 /* VUs that an open model may keep ready: mere numbers until they are made */
+};
 
 void tt__problem(struct tt__problems *p, const char *fmt, ...)
 {
@@ -117,17 +122,22 @@ static const cJSON *get(const cJSON *obj, const char *name)
     return v && !cJSON_IsNull(v) ? v : NULL;
 }
 
+static bool parse_rate(const cJSON *v, double *out, struct tt_err *err)
+{
+    return tt__json_number(v, out, err) &&
+           ((*out >= 0 && *out <= 1e9) ||
+            tt_err_set(err, 0, "expected a number of iterations per time_unit, from 0 to 1e9"));
+}
+
 /* rates: the target is a rate, not a number of VUs. */
 static bool parse_target(const cJSON *v, bool rates, struct tt_stage *out, struct tt_err *err)
 {
-    if (!rates && !tt__json_int(v, &out->target, err))
-        return false;
-    if (rates && !cJSON_IsNumber(v))
-        return tt_err_set(err, 0, "expected a number");
-    out->rate = v->valuedouble;
-    if (v->valuedouble >= 0 && v->valuedouble <= VUS_MAX)
-        return true;
-    return tt_err_set(err, 0, "expected a number from 0 to 100000000, found %g", v->valuedouble);
+    if (rates)
+        return parse_rate(v, &out->rate, err);
+    return tt__json_int(v, &out->target, err) &&
+           ((out->target >= 0 && out->target <= VUS_MAX) ||
+            tt_err_set(err, 0, "expected a number from 0 to 100000000, found %lld",
+                       (long long)out->target));
 }
 
 static bool parse_stage(const cJSON *v, const char *path, bool rates, struct tt_stage *out,
@@ -186,13 +196,6 @@ static bool parse_choice(const cJSON *v, const char *no, const char *yes, bool *
     return *out || strcmp(text, no) == 0 || tt_err_set(err, 0, "expected '%s' or '%s'", no, yes);
 }
 
-static bool parse_rate(const cJSON *v, double *out, struct tt_err *err)
-{
-    *out = cJSON_IsNumber(v) ? v->valuedouble : -1;
-    return (*out >= 0 && *out <= 1e9) ||
-           tt_err_set(err, 0, "expected a number of iterations per time_unit, from 0 to 1e9");
-}
-
 static void parse_field(struct tt_arena *a, const char *path, size_t f, const cJSON *v,
                         struct tt_scenario *out, struct tt__problems *problems)
 {
@@ -241,11 +244,11 @@ static void parse_field(struct tt_arena *a, const char *path, size_t f, const cJ
 }
 
 static void check_range(const char *path, const char *field, int64_t value, int64_t least,
-                        struct tt__problems *problems)
+                        int64_t most, struct tt__problems *problems)
 {
-    if (value < least || value > VUS_MAX)
-        tt__problem(problems, "%s.%s: expected a number from %lld to 100000000, found %lld", path,
-                    field, (long long)least, (long long)value);
+    if (value < least || value > most)
+        tt__problem(problems, "%s.%s: expected a number from %lld to %lld, found %lld", path, field,
+                    (long long)least, (long long)most, (long long)value);
 }
 
 /* Where the load has no use for it, a stage list or rate of nothing but zeros is a mistake. */
@@ -254,9 +257,9 @@ static void check_open(const char *path, unsigned bit, struct tt_scenario *sc,
 {
     if (sc->max_vus < 0)
         sc->max_vus = sc->pre_allocated_vus;
-    check_range(path, "pre_allocated_vus", sc->pre_allocated_vus, 0, problems);
+    check_range(path, "pre_allocated_vus", sc->pre_allocated_vus, 0, POOL_MAX, problems);
     check_range(path, "max_vus", sc->max_vus, sc->pre_allocated_vus > 0 ? sc->pre_allocated_vus : 0,
-                problems);
+                POOL_MAX, problems);
     if (!sc->time_unit_ns)
         tt__problem(problems, "%s.time_unit: expected more than 0", path);
     if (bit != ARRIVAL)
@@ -272,17 +275,16 @@ static void check_external(const char *path, struct tt_scenario *sc, struct tt__
     if (sc->max_vus < 0)
         sc->max_vus = sc->vus;
     sc->until_stopped = sc->duration_ns == 0;
-    check_range(path, "vus", sc->vus, 0, problems);
-    check_range(path, "max_vus", sc->max_vus, sc->vus > 1 ? sc->vus : 1, problems);
+    check_range(path, "vus", sc->vus, 0, VUS_MAX, problems);
+    check_range(path, "max_vus", sc->max_vus, sc->vus > 1 ? sc->vus : 1, VUS_MAX, problems);
 }
 
 /* The executor's rules over the fields (k6's, with snake_case names). */
 void tt__scenario_check(const char *path, struct tt_scenario *sc, struct tt__problems *problems)
 {
     unsigned bit = executor_bit(sc->executor);
-    if ((bit & (CONSTANT | SHARED | PER_VU)) && (sc->vus <= 0 || sc->vus > VUS_MAX))
-        tt__problem(problems, "%s.vus: expected a number from 1 to 100000000, found %lld", path,
-                    (long long)sc->vus);
+    if (bit & (CONSTANT | SHARED | PER_VU))
+        check_range(path, "vus", sc->vus, 1, VUS_MAX, problems);
     if (bit == CONSTANT && sc->duration_ns < TT_NS_PER_S)
         tt__problem(problems, "%s.duration: expected at least 1s", path);
     if ((bit & (SHARED | PER_VU)) && sc->iterations <= 0)
@@ -300,9 +302,7 @@ void tt__scenario_check(const char *path, struct tt_scenario *sc, struct tt__pro
     if (bit != RAMPING)
         return;
     bool any = sc->start_vus > 0;
-    if (sc->start_vus < 0 || sc->start_vus > VUS_MAX)
-        tt__problem(problems, "%s.start_vus: expected a number from 0 to 100000000, found %lld",
-                    path, (long long)sc->start_vus);
+    check_range(path, "start_vus", sc->start_vus, 0, VUS_MAX, problems);
     for (size_t i = 0; i < sc->n_stages; i++)
         any |= sc->stages[i].target > 0;
     if (!any && sc->n_stages)

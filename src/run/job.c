@@ -383,7 +383,7 @@ static const struct tt_tags *scenario_tags(struct tt__lane *lane, const struct t
     const struct tt_tags *t =
         tt_tags_with(pool, tt_tags_empty(pool), plan->run_tags, plan->n_run_tags);
     t = tt_tags_with(pool, t, sc->tags, sc->n_tags);
-    return tt_tags_with(pool, t, own, 2);
+    return tt_tags_system(pool, t, own, 2);
 }
 
 void tt__job_begin(struct tt__lane *lane, size_t scenario, uint64_t zero_ns)

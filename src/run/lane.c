@@ -61,7 +61,7 @@ static const struct tt_tags *service_tags(struct tt__lane *lane, const char *gro
     struct tt_tagpool *pool = lane->w->tags;
     const struct tt_tags *t =
         tt_tags_with(pool, tt_tags_empty(pool), plan->run_tags, plan->n_run_tags);
-    return tt_tags_with(pool, t, &own, 1);
+    return tt_tags_system(pool, t, &own, 1);
 }
 
 static bool make_vus(struct tt__lane *lane, struct tt_err *err)

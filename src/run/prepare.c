@@ -65,23 +65,41 @@ static cJSON *read_config(const char *path, struct tt_err *err)
     return v;
 }
 
-/* Layer upon layer into plan->opt. */
-static bool settle_options(struct tt_run *r, const char *config, const cJSON *script, int argc,
-                           char **argv, char **environment, struct tt_err *err)
+static bool apply_config(struct tt_plan *p, const char *path, struct tt_err *err)
+{
+    cJSON *v = read_config(path, err);
+    bool ok = v && tt_options_apply_json(&p->opt, &p->arena, v, TT_LAYER_CONFIG, path, err);
+    cJSON_Delete(v);
+    return ok;
+}
+
+/* Layer upon layer into plan->opt, then the plan; all that is wrong is told together. The words and
+ * the environment were taken once before (read_early): they are good. */
+static bool settle_plan(struct tt_run *r, const struct tt_options *early, struct probe *probe,
+                        const cJSON *script, int argc, char **argv, char **environment,
+                        struct tt_err *err)
 {
     struct tt_plan *p = r->plan;
     struct tt_text_list positional;
-    bool ok = true;
-    if (config) {
-        cJSON *v = read_config(config, err);
-        ok = v && tt_options_apply_json(&p->opt, &p->arena, v, TT_LAYER_CONFIG, config, err);
-        cJSON_Delete(v);
-    }
-    return ok &&
-           (!script ||
-            tt_options_apply_json(&p->opt, &p->arena, script, TT_LAYER_SCRIPT, "options", err)) &&
-           tt_options_apply_env(&p->opt, &p->arena, environment, err) &&
-           tt_options_apply_flags(&p->opt, &p->arena, argc, argv, &positional, err);
+    struct tt_err one, all = {0};
+    if (early->set[TT_OPT_config] && !apply_config(p, early->config, &one))
+        tt_err_join(&all, &one);
+    if (script &&
+        !tt_options_apply_json(&p->opt, &p->arena, script, TT_LAYER_SCRIPT, "options", &one))
+        tt_err_join(&all, &one);
+    if (!tt_options_apply_env(&p->opt, &p->arena, environment, &one) ||
+        !tt_options_apply_flags(&p->opt, &p->arena, argc, argv, &positional, &one))
+        tt_err_join(&all, &one);
+    if (!tt_plan_build(p, r->registry, has_function, probe, &one))
+        tt_err_join(&all, &one);
+    return tt_err_none(&all, err);
+}
+
+/* "script.lua: problem", or each problem on a line of its own below the script's path. */
+static bool under_script(const struct tt_run *r, struct tt_err *err)
+{
+    bool several = strchr(err->text, '\n') != NULL;
+    return tt_err_wrap(err, several ? "%s:\n " : "%s", tt_script_path(r->script));
 }
 
 /* What init itself needs, before the script's options are known: --env, --lib and the like. */
@@ -121,7 +139,8 @@ static bool check_memory(struct tt_run *r, struct tt_worker *w, struct tt_err *e
 }
 
 static bool prepare(struct tt_run *r, int argc, char **argv, char **environment,
-                    struct probe *probe, struct tt_options *early, struct tt_err *err)
+                    enum tt_run_purpose purpose, struct probe *probe, struct tt_options *early,
+                    struct tt_err *err)
 {
     struct tt_tag_list env;
     tt_options_warn_env(environment);
@@ -141,28 +160,25 @@ static bool prepare(struct tt_run *r, int argc, char **argv, char **environment,
     bool ok = script || !err->text[0];
     if (!ok)
         err->exit_code = TT_EXIT_CONFIG;
-    ok = ok &&
-         settle_options(r, early->set[TT_OPT_config] ? early->config : NULL, script, argc, argv,
-                        environment, err) &&
-         tt_plan_build(r->plan, r->registry, has_function, probe, err);
+    ok = ok && settle_plan(r, early, probe, script, argc, argv, environment, err);
     cJSON_Delete(script);
     if (!ok)
-        return tt_err_wrap(err, "%s", tt_script_path(r->script));
-    if (!check_memory(r, probe->w, err))
+        return under_script(r, err);
+    if (purpose == TT_RUN_GO && !check_memory(r, probe->w, err))
         return false;
     tt_registry_freeze(r->registry);
     return true;
 }
 
-struct tt_run *tt_run_prepare(int argc, char **argv, char **environment, bool measure_memory,
-                              struct tt_err *err)
+struct tt_run *tt_run_prepare(int argc, char **argv, char **environment,
+                              enum tt_run_purpose purpose, struct tt_err *err)
 {
     struct tt_run *r = tt_xcalloc(1, sizeof *r);
     struct probe probe = {0};
     struct tt_options early = {0};
     tt_arena_init(&r->arena);
-    bool ok = prepare(r, argc, argv, environment, &probe, &early, err);
-    r->vu_bytes = ok && measure_memory ? tt__vu_bytes(probe.w, err) : 0;
+    bool ok = prepare(r, argc, argv, environment, purpose, &probe, &early, err);
+    r->vu_bytes = ok && purpose == TT_RUN_MEASURE ? tt__vu_bytes(probe.w, err) : 0;
     probe_close(&probe);
     tt_options_fini(&early);
     if (ok)

@@ -43,10 +43,15 @@ struct tt_run_view {
     void (*end)(void *arg);                        /* before the summary is printed */
 };
 
+enum tt_run_purpose {
+    TT_RUN_GO,     /* run it: a plan that this machine's memory cannot hold is refused */
+    TT_RUN_SHOW,   /* the plan is all that is wanted */
+    TT_RUN_MEASURE /* and what a virtual user of this script takes, for tt_run_requirements */
+};
+
 /* Reads the script, runs its first init, settles the options and the plan. argv: the words after
- * "run". NULL with err on failure. environ: the process's. measure_memory: find out what a virtual
- * user of this script takes, for tt_run_requirements. */
-struct tt_run *tt_run_prepare(int argc, char **argv, char **environ, bool measure_memory,
+ * "run". NULL with err on failure: all that is wrong, a line each. environ: the process's. */
+struct tt_run *tt_run_prepare(int argc, char **argv, char **environ, enum tt_run_purpose purpose,
                               struct tt_err *err);
 /* tt_plan_requirements_json with memory_per_vu_bytes and estimated_memory_bytes: of virtual users
  * after init, without connections and what iterations allocate. The caller's (cJSON_Delete). */

@@ -147,6 +147,7 @@ struct tt_worker *tt_worker_new(const struct tt_worker_config *c, struct tt_err 
     if (c->plan) {
         w->shard = tt_shard_new(c->registry);
         w->tags = tt_tagpool_new(c->registry, TAG_SETS_MAX);
+        tt_tagpool_choose(w->tags, c->plan->system_tags);
     }
     w->L = lua_newstate(lua_memory, NULL);
     lua_atpanic(w->L, on_panic);

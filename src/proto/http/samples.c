@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { TAGS_MAX = 10, CLEAN_URL_MAX = 64 * 1024 };
+enum { TAGS_MAX = 11, CLEAN_URL_MAX = 64 * 1024 };
 
 void tt_http_tag_cache_fini(struct tt_http_tag_cache *c)
 {
@@ -49,7 +49,9 @@ static const struct tt_tags *make(const struct tt_http_sample *s, const char *la
         snprintf(code, sizeof code, "%d", error_code);
         t[n++] = (struct tt_tag){"error_code", code};
     }
-    return tt_tags_with(s->vu->w->tags, s->base, t, n);
+    if (s->x->remote_ip[0])
+        t[n++] = (struct tt_tag){"ip", s->x->remote_ip};
+    return tt_tags_system(s->vu->w->tags, s->base, t, n);
 }
 
 static bool fits(const struct tt_http_tag_entry *e, const struct tt_http_sample *s, uint64_t hash,
@@ -95,7 +97,8 @@ const struct tt_tags *tt_http_sample_tags(struct tt_http_tag_cache *c,
                                           const struct tt_http_sample *s)
 {
     const char *name = name_of(c, s->vu->w->tags, s->base);
-    if (s->x->error.code || strlen(s->method) >= sizeof c->entries[0].method)
+    bool with_ip = tt_system_tags_has(tt_tagpool_chosen(s->vu->w->tags), TT_TAG_ip);
+    if (s->x->error.code || with_ip || strlen(s->method) >= sizeof c->entries[0].method)
         return clean_and_make(s, name);
     struct tt_slice label = name ? (struct tt_slice){name, strlen(name)} : s->url;
     uint64_t hash = tt_hash_bytes(label.p, label.n, (uintptr_t)s->base ^ (uint64_t)s->status->code);

@@ -191,6 +191,66 @@ static void bad_variables_name_themselves(void **state)
     assert_non_null(strstr(f->err.text, "TTLOAD_VUS"));
 }
 
+static void stages_of_a_higher_layer_replace_the_lower_ones(void **state)
+{
+    struct fixture *f = *state;
+    assert_true(json(f, TT_LAYER_CONFIG, "{\"stages\":[{\"duration\":\"30s\",\"target\":5}]}"));
+    assert_true(json(f, TT_LAYER_SCRIPT,
+                     "{\"stages\":[{\"duration\":\"1s\",\"target\":1},"
+                     "{\"duration\":\"1s\",\"target\":2}]}"));
+    assert_int_equal(cJSON_GetArraySize(f->o.stages), 2);
+    assert_true(environment(f, "TTLOAD_STAGES=3s:3", NULL));
+    assert_true(flags(f, "--stage", "", NULL, NULL));
+    assert_true(f->o.set[TT_OPT_stages]);
+    assert_int_equal(cJSON_GetArraySize(f->o.stages), 0);
+}
+
+static void numbers_may_come_as_text(void **state)
+{
+    struct fixture *f = *state;
+    assert_true(json(f, TT_LAYER_SCRIPT, "{\"vus\":\"7\"}")); /* vus = tt.env.VUS */
+    assert_int_equal(f->o.vus, 7);
+    assert_false(json(f, TT_LAYER_SCRIPT, "{\"vus\":\"7x\"}"));
+}
+
+static void days_are_not_for_the_command_line(void **state)
+{
+    struct fixture *f = *state;
+    assert_true(json(f, TT_LAYER_SCRIPT, "{\"duration\":\"1d\"}"));
+    assert_int_equal(f->o.duration, 86400000000000);
+    assert_false(flags(f, "--duration", "1d", NULL, NULL));
+    assert_non_null(strstr(f->err.text, "24h"));
+    assert_false(flags(f, "--stage", "1d:5", NULL, NULL));
+}
+
+static void everything_wrong_in_a_layer_is_told(void **state)
+{
+    struct fixture *f = *state;
+    assert_false(json(f, TT_LAYER_SCRIPT, "{\"vuss\":1,\"throw\":\"x\",\"setup_timeout\":true}"));
+    assert_non_null(strstr(f->err.text, "vuss"));
+    assert_non_null(strstr(f->err.text, "options.throw"));
+    assert_non_null(strstr(f->err.text, "options.setup_timeout"));
+    assert_false(environment(f, "TTLOAD_VUS=a", "TTLOAD_SEED=b"));
+    assert_non_null(strstr(f->err.text, "TTLOAD_VUS"));
+    assert_non_null(strstr(f->err.text, "TTLOAD_SEED"));
+    assert_false(flags(f, "--vus=a", "--nope", "--seed=b", NULL));
+    assert_non_null(strstr(f->err.text, "--vus"));
+    assert_non_null(strstr(f->err.text, "--nope"));
+    assert_non_null(strstr(f->err.text, "--seed"));
+    assert_int_equal(f->err.exit_code, 255);
+}
+
+static void lists_as_text_take_blanks_and_quotes(void **state)
+{
+    struct fixture *f = *state;
+    assert_true(flags(f, "--system-tags", "  url ,  , check", NULL, NULL));
+    assert_int_equal(f->o.system_tags.n, 2);
+    assert_string_equal(f->o.system_tags.items[0], "url");
+    assert_string_equal(f->o.system_tags.items[1], "check");
+    assert_true(environment(f, "TTLOAD_SYSTEM_TAGS=\"\"", NULL));
+    assert_int_equal(f->o.system_tags.n, 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -198,6 +258,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(defaults_are_set_and_known_as_such),
         TEST(later_layers_win),
+        TEST(stages_of_a_higher_layer_replace_the_lower_ones),
+        TEST(numbers_may_come_as_text),
+        TEST(days_are_not_for_the_command_line),
+        TEST(everything_wrong_in_a_layer_is_told),
+        TEST(lists_as_text_take_blanks_and_quotes),
         TEST(execution_in_a_higher_layer_replaces_all_of_the_lower),
         TEST(every_type_is_read_from_json),
         TEST(wrong_types_name_the_option),

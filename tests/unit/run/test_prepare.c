@@ -42,7 +42,7 @@ static struct tt_run *prepare(struct words w, struct tt_err *err)
     for (int i = 0; i < WORDS_MAX && w.env[i]; i++)
         env[i] = (char *)(uintptr_t)w.env[i];
     *err = (struct tt_err){0};
-    return tt_run_prepare(argc, argv, env, false, err);
+    return tt_run_prepare(argc, argv, env, TT_RUN_GO, err);
 }
 
 static struct tt_run *prepared(struct words w)
@@ -169,7 +169,7 @@ static void wrong_options_name_the_script_and_the_place(void **state)
     put("test.lua", "return { options = 5, default = function() end }");
     assert_refused((struct words){.argv = {"test.lua"}}, 104, "options");
     put("test.lua", "return { options = { vus = 1 } }");
-    assert_refused((struct words){.argv = {"test.lua"}}, 104, "no function 'default'");
+    assert_refused((struct words){.argv = {"test.lua"}}, 255, "no function 'default'");
 }
 
 static void a_bad_config_file_is_named_with_the_place(void **state)

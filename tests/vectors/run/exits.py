@@ -1,2 +1,3 @@
 # SPDX-License-Identifier: MIT
+"""exit-codes.json."""
 EXITS = {}
