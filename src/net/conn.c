@@ -88,6 +88,8 @@ void tt__conn_error_sys(struct tt_conn *c, const char *op, int err)
     bool six = strchr(c->remote_ip, ':');
     char text[96], where[64];
     int code = dial ? 1213 : 1200;
+    if (c->error.code)
+        return;
     snprintf(where, sizeof where, six ? "[%s]:%u" : "%s:%u", c->remote_ip,
              (unsigned)c->remote_port);
     uv_strerror_r(-err, text, sizeof text); /* "connection refused": lower case, any C library */
@@ -103,6 +105,8 @@ void tt__conn_error_sys(struct tt_conn *c, const char *op, int err)
         tt__conn_error(c, code, "dial tcp %s: %s: %s", where, op, text);
     else
         tt__conn_error(c, code, "%s tcp %s: %s", op, where, text);
+    c->error.sys = err;
+    c->error.writing = tt_streq(op, "write");
 }
 
 /* --- watching -------------------------------------------------------------------------------- */
@@ -308,8 +312,7 @@ static void opened(struct tt_conn_int *in)
 {
     bool gone = false;
     free_dial(in);
-    in->c->error.code = 0; /* an address that did not answer */
-    in->c->error.text[0] = '\0';
+    in->c->error = (struct tt_conn_error){0}; /* of an address that did not answer */
     in->state = TT__CONN_OPEN;
     tt__conn_arm(in);
     in->gone = &gone;
