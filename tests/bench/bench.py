@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Speed and memory beside other tools, on loopback, in one run: ./dev bench [--short] [--write].
+"""Speed and memory beside other tools, on loopback, in one run: ./dev bench [--short] [--write] [PART ...].
 
 Every figure is client CPU (user and system time of the client's process), which other load on the machine disturbs
 less than wall time. Rounds take turns, medians are compared, ratios are what counts."""
@@ -27,7 +27,7 @@ events {{ worker_connections 4096; }}
 http {{ access_log off; keepalive_requests 100000000;
   client_body_temp_path {folder}; proxy_temp_path {folder}; fastcgi_temp_path {folder};
   uwsgi_temp_path {folder}; scgi_temp_path {folder};
-  server {{ listen 127.0.0.1:{port}; location / {{ return 200 "0123456789012345678901234567890123456789"; }} }} }}
+  server {{ listen 127.0.0.1:{port};{tls} location / {{ return 200 "0123456789012345678901234567890123456789"; }} }} }}
 """
 HTTP_LUA = """
 local http = require "ttload.http"
@@ -73,6 +73,19 @@ local tt, ws = require "ttload", require "ttload.ws"
 return { options = { scenarios = { s = { executor = "constant-vus", vus = %d, duration = "60s", graceful_stop = "0s" } } },
   default = function() local s = ws.open("%s") tt.sleep(60) s:close() end }
 """
+KEEP_ALIVE_LUA = """
+local tt, http = require "ttload", require "ttload.http"
+return { options = { insecure_skip_tls_verify = true,
+    scenarios = { s = { executor = "constant-vus", vus = %d, duration = "60s", graceful_stop = "0s" } } },
+  default = function() http.get("%s") tt.sleep(60) end }
+"""
+KEEP_ALIVE_K6 = """
+import http from 'k6/http';
+import { sleep } from 'k6';
+export const options = { insecureSkipTLSVerify: true,
+  scenarios: { s: { executor: 'constant-vus', vus: %d, duration: '60s', gracefulStop: '0s' } } };
+export default function () { http.get('%s'); sleep(60); }
+"""
 EMPTY_LUA = "return { options = { iterations = %d, vus = 1 }, default = function() end }\n"
 SLEEP_K6 = """
 import { sleep } from 'k6';
@@ -88,6 +101,7 @@ class Bench:
         self.children, self.rows, self.notes = [], [], []
         self.rounds = 2 if self.short else 5
         self.k6 = shutil.which("k6")
+        self.urls, self.ws_url = {}, None
 
     def path(self, name, text=None):
         path = os.path.join(self.folder, name)
@@ -148,14 +162,35 @@ class Bench:
             print(f"  {name:12} {median:10.2f}  ({min(values):.2f} .. {max(values):.2f})"
                   + (f"  ttload/{name} {ratio:.2f}  {mark}" if name != "ttload" else ""), flush=True)
 
-    def http(self):
+    def nginx(self, scheme):
+        """The URL of a server, started at its first use."""
+        if scheme in self.urls:
+            return self.urls[scheme]
         with socket.socket() as s:
             s.bind(("127.0.0.1", 0))
             port = s.getsockname()[1]
-        conf = self.path("nginx.conf", NGINX.format(folder=self.folder, port=port))
+        tls = ""
+        folder = self.path(scheme)
+        os.makedirs(folder)
+        if scheme == "https":
+            subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                            "-keyout", f"{folder}/key.pem", "-out", f"{folder}/cert.pem", "-subj", "/CN=localhost"],
+                           check=True, stderr=subprocess.DEVNULL)
+            tls = f" ssl on; ssl_certificate {folder}/cert.pem; ssl_certificate_key {folder}/key.pem;"
+        conf = self.path(scheme + ".conf", NGINX.format(folder=folder, port=port, tls=tls))
         self.start("nginx", "-c", conf, "-g", "daemon off;")
-        url = f"http://127.0.0.1:{port}/"
         wait_port(port)
+        self.urls[scheme] = f"{scheme}://127.0.0.1:{port}/"
+        return self.urls[scheme]
+
+    def ws_server(self):
+        if not self.ws_url:
+            p = self.start(self.ttload, "serve", "ws", pipe=True)
+            self.ws_url = p.stdout.readline().decode().strip()
+        return self.ws_url
+
+    def http(self):
+        url = self.nginx("http")
         n = 20000 if self.short else 100000
         curl_loop = self.compile("curl_loop", "-lcurl")
         script = self.path("http.lua", HTTP_LUA % (n, url))
@@ -174,9 +209,7 @@ class Bench:
                      {"bare libcurl": (1.35, True), "wrk": (2.2, True), "k6": (0.5, True)})
 
     def ws(self):
-        p = self.start(self.ttload, "serve", "ws", pipe=True)
-        self.ws_url = p.stdout.readline().decode().strip()
-        port = self.ws_url.rsplit(":", 1)[1]
+        port = self.ws_server().rsplit(":", 1)[1]
         client = self.compile("epoll_ws")
         vus = 50
         for size, mark in ((64, 0.85), (16384, 0.7)):
@@ -213,7 +246,7 @@ class Bench:
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
         one = self.rss(self.ttload, "run", "--quiet", self.path("one.lua", SLEEP_LUA % 1), settle=1)
-        one_ws = self.rss(self.ttload, "run", "--quiet", self.path("onews.lua", IDLE_LUA % (1, self.ws_url)), settle=1)
+        one_ws = self.rss(self.ttload, "run", "--quiet", self.path("onews.lua", IDLE_LUA % (1, self.ws_server())), settle=1)
         for vus in (1000,) if self.short else (1000, 10000):
             kinds = [("asleep", SLEEP_LUA % vus, one), ("with an open WebSocket", IDLE_LUA % (vus, self.ws_url), one_ws)]
             for what, text, base in kinds:
@@ -229,7 +262,24 @@ class Bench:
                 rounds, self.rounds = self.rounds, 2
                 self.compare(f"memory of {vus} VUs {what}, per VU", "KiB", runs, "less is better", {"k6": (0.1, True)})
                 self.rounds = rounds
+        self.memory_http()
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+    def memory_http(self):
+        vus, rounds, self.rounds = 1000, self.rounds, 2
+        for scheme, mark in (("http", 23), ("https", 58)):
+            url = self.nginx(scheme)
+
+            def per_vu(settle, command, name, text, url=url):
+                one, all_of_them = (self.rss(*command, self.path(name, text % (n, url)), settle=settle) for n in (1, vus))
+                return (all_of_them - one) / vus
+
+            runs = {"ttload": lambda per_vu=per_vu: per_vu(3, (self.ttload, "run", "--quiet"), "m.lua", KEEP_ALIVE_LUA)}
+            if self.k6:
+                runs["k6"] = lambda per_vu=per_vu: per_vu(6, (self.k6, "run", "--quiet", "--no-summary"), "m.js", KEEP_ALIVE_K6)
+            self.compare(f"memory of {vus} VUs asleep with an open {scheme} connection, per VU", "KiB", runs,
+                         f"less is better, mark <= {mark}", {"k6": (0.1, True)})
+        self.rounds = rounds
 
     def engine(self):
         n = 100000 if self.short else 1000000
@@ -267,6 +317,9 @@ class Bench:
         return "\n".join(lines).rstrip() + "\n"
 
 
+PARTS = ("engine", "http", "ws", "memory")
+
+
 def wait_port(port):
     for _ in range(100):
         with socket.socket() as s:
@@ -281,13 +334,17 @@ def main():
     parser.add_argument("--ttload", required=True, help=argparse.SUPPRESS)
     parser.add_argument("--short", action="store_true", help="a minute instead of ten")
     parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md")
+    parser.add_argument("part", nargs="*", help=f"only these: {', '.join(PARTS)}")
     arguments = parser.parse_args()
+    unknown = [p for p in arguments.part if p not in PARTS]
+    if unknown:
+        parser.error(f"no part '{unknown[0]}'; there are {', '.join(PARTS)}")
+    if arguments.part and arguments.write:
+        parser.error("--write takes all parts")
     bench = Bench(arguments)
     try:
-        bench.engine()
-        bench.http()
-        bench.ws()
-        bench.memory()
+        for part in arguments.part or PARTS:
+            getattr(bench, part)()
         if not bench.k6:
             bench.notes.append("k6 was not found on PATH")
         if arguments.write:
