@@ -27,7 +27,7 @@ static void reset_results(struct tt_http_exchange *x)
     tt_http_body_reset(x);
     x->at = (struct tt_http_stamps){0};
     x->error.code = 0;
-    x->redirect = x->tls_version = x->tls_cipher = NULL;
+    x->tls_version = x->tls_cipher = NULL;
     x->remote_ip[0] = '\0';
     x->remote_port = 0;
     x->sent_bytes = x->received_bytes = 0;
@@ -153,19 +153,29 @@ static void add_referer(struct tt_http_call *c, const struct tt_http_url *to)
         c->own_referer = tt_http_call_header(c, "Referer", 7, c->wire.data, c->wire.len);
 }
 
-static bool is_redirect(const struct tt_http_call *c)
+static bool is_redirect(const struct tt_http_call *c, struct tt_slice *location)
 {
     int s = c->status.code;
-    return c->x.redirect && (s == 301 || s == 302 || s == 303 || s == 307 || s == 308);
+    struct tt_http_header h;
+    size_t at = 0;
+    if (s != 301 && s != 302 && s != 303 && s != 307 && s != 308)
+        return false;
+    while (tt_http_headers_next(c->x.head.data, c->x.head.len, &at, &h))
+        if (h.name.n == 8 && tt_strnieq(h.name.p, "Location", 8) && h.value.n) {
+            *location = h.value;
+            return true;
+        }
+    return false;
 }
 
-static void follow(struct tt_http_call *c)
+static void follow(struct tt_http_call *c, struct tt_slice location)
 {
     struct tt_buf *text = &c->hop_url[c->hop % 2];
     struct tt_http_url to, first = {0};
-    const char *why = "";
+    const char *why = "no URL";
     tt_buf_clear(text);
-    if (!tt_buf_puts(text, c->x.redirect) || !tt_http_url_parse(text->data, text->len, &to, &why)) {
+    if (!tt_http_url_join(c->x.url, location, text) ||
+        !tt_http_url_parse(text->data, text->len, &to, &why)) {
         char message[128];
         snprintf(message, sizeof message, "bad Location in the redirect: %s", why);
         tt_http_error_set(&c->x.error, TT_HTTP_E_BAD_URL, message);
@@ -210,10 +220,11 @@ static void on_exchange(struct tt_http_exchange *x)
         return;
     }
     settle_hop(c);
-    if (x->error.code || !is_redirect(c)) {
+    struct tt_slice location;
+    if (x->error.code || !is_redirect(c, &location)) {
         finish(c);
     } else if (c->redirects > 0) {
-        follow(c);
+        follow(c, location);
     } else {
         if (c->redirects_default)
             log_folded(c->engine, "stopped following redirects", "the limit is max_redirects", c);

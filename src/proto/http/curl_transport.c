@@ -356,9 +356,6 @@ static void on_transfer_done(struct tt_transfer *t, CURLcode result)
     CURL *easy = t->easy;
     take_measures(c, x);
     if (result == CURLE_OK) {
-        char *redirect = NULL;
-        curl_easy_getinfo(easy, CURLINFO_REDIRECT_URL, &redirect);
-        x->redirect = redirect;
         tt_http_body_end(x);
     } else if (!x->error.code) { /* else a callback refused what came, and said why */
         long err = 0, verify = 0;

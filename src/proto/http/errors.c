@@ -26,6 +26,11 @@ static void set(struct tt_http_error *e, int code, const char *before, const cha
     snprintf(e->text, sizeof e->text, "%s: %s", before, text);
 }
 
+void tt_http_error_malformed(struct tt_http_error *e, const char *why)
+{
+    set(e, TT_HTTP_E_OTHER, "malformed HTTP response", why);
+}
+
 void tt_http_error_syscall(struct tt_http_error *e, enum tt_http_op op, int err)
 {
     if (err == ECONNRESET)
@@ -95,7 +100,9 @@ void tt_http_error_curl(struct tt_http_error *e, CURLcode rc, long os_errno, lon
         detail = curl_easy_strerror(rc);
     /* Answers that are no HTTP come as other errors: as an unsupported protocol, as a read error */
     if (strstr(detail, "HTTP/0.9") || strstr(detail, "chunked-encoding")) {
-        set(e, TT_HTTP_E_OTHER, "malformed HTTP response", detail);
+        tt_http_error_malformed(e, strstr(detail, "HTTP/0.9")
+                                       ? "the response does not begin with an HTTP/1 status line"
+                                       : "the response's chunked encoding is broken");
         return;
     }
     if (strstr(detail, "Too large response headers")) { /* libcurl has a limit of its own */

@@ -36,6 +36,8 @@ struct tt_http_error {
 enum tt_http_op { TT_HTTP_OP_DIAL, TT_HTTP_OP_READ, TT_HTTP_OP_WRITE, TT_HTTP_OP_CLOSE };
 
 void tt_http_error_set(struct tt_http_error *e, int code, const char *text);
+/* The answer is no HTTP; why: "the response does not ..." */
+void tt_http_error_malformed(struct tt_http_error *e, const char *why);
 /* A system call on the connection failed with errno err. */
 void tt_http_error_syscall(struct tt_http_error *e, enum tt_http_op op, int err);
 /* A transfer of libcurl failed. os_errno, verify: CURLINFO_OS_ERRNO, CURLINFO_SSL_VERIFYRESULT;

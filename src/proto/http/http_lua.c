@@ -156,7 +156,7 @@ static bool worker_init(struct tt_worker *w, void *state, struct tt_err *err)
 {
     (void)err;
     struct tt_http_engine *e = state;
-    tt_http_engine_init(e, w, &tt_http_curl_transport);
+    tt_http_engine_init(e, w, &tt_http_transport);
     e->op_class = &op_class;
     return true;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* What carries HTTP: one exchange is one request and its response on one connection, without
  * redirects, metrics or Lua. The engine (call.c) knows transports only through struct
- * tt_http_transport; the one that there is, on libcurl, is curl_transport.c. Worker thread only. */
+ * tt_http_transport. What an exchange needs stands in struct tt_http_exchange; transport.c decides
+ * by it which transport carries it. Worker thread only. */
 #pragma once
 #include "loop/loop.h"
 #include "plan/options.h"
@@ -42,7 +43,6 @@ struct tt_http_exchange {
     struct tt_buf head, body;
     struct tt_http_stamps at; /* begin and looked_up are the engine's */
     struct tt_http_error error;
-    const char *redirect; /* absolute URL of a redirect's Location; NULL: none. Valid in done */
     char remote_ip[46];
     uint16_t remote_port;
     const char *tls_version, *tls_cipher; /* static text; NULL without TLS */
@@ -81,4 +81,8 @@ struct tt_http_transport {
     bool (*dialled)(void *self, const struct tt_http_exchange *x);
 };
 
+/* The one to use: it hands each exchange to that of the two below which can carry it. */
+extern const struct tt_http_transport tt_http_transport;
+/* HTTP/1.1 without TLS, on connections of net/. */
+extern const struct tt_http_transport tt_http_h1_transport;
 extern const struct tt_http_transport tt_http_curl_transport;

@@ -2,7 +2,9 @@
 /* Splitting and cleaning of URLs. Everything else about a URL (dots, IDN) is the transport's. */
 #include "proto/http/url.h"
 #include "base/digest.h"
+#include "base/memory.h"
 #include "base/str.h"
+#include <curl/curl.h>
 #include <string.h>
 
 static bool fail(const char **why, const char *text)
@@ -156,6 +158,23 @@ bool tt_http_url_basic_auth(const struct tt_http_url *u, struct tt_buf *out)
     ok = ok && tt_buf_puts(out, "Basic ") &&
          tt_base64_encode(out, plain.data ? plain.data : "", plain.len, TT_BASE64_STD);
     tt_buf_fini(&plain);
+    return ok;
+}
+
+bool tt_http_url_join(const char *base, struct tt_slice location, struct tt_buf *out)
+{
+    const unsigned flags = CURLU_NON_SUPPORT_SCHEME | CURLU_URLENCODE;
+    char *joined = NULL;
+    CURLU *u = curl_url();
+    TT_ASSERT(u); /* fails for want of memory only */
+    char *text = tt_xstrndup(location.p, location.n);
+    bool ok = curl_url_set(u, CURLUPART_URL, base, CURLU_PATH_AS_IS) == CURLUE_OK &&
+              curl_url_set(u, CURLUPART_URL, text, flags) == CURLUE_OK &&
+              curl_url_get(u, CURLUPART_URL, &joined, 0) == CURLUE_OK;
+    ok = ok && tt_buf_puts(out, joined);
+    curl_free(joined);
+    tt_free(text);
+    curl_url_cleanup(u);
     return ok;
 }
 

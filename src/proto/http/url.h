@@ -32,6 +32,9 @@ bool tt_http_url_plain(const struct tt_http_url *u, const char *text, size_t n);
 bool tt_http_url_wire(const struct tt_http_url *u, struct tt_buf *out);
 /* "Basic <base64 of the decoded userinfo>". */
 bool tt_http_url_basic_auth(const struct tt_http_url *u, struct tt_buf *out);
+/* The URL that a redirect's Location means, seen from base: absolute, dots resolved, spaces and
+ * non-ASCII bytes encoded. */
+bool tt_http_url_join(const char *base, struct tt_slice location, struct tt_buf *out);
 /* May credentials given for from be sent to to as well? Same host or a subdomain of it (what Go's
  * client and with it k6 do on redirects). */
 bool tt_http_url_trusts(const struct tt_http_url *from, const struct tt_http_url *to);

@@ -94,6 +94,7 @@ void tt_ws_response_init(struct tt_ws_response *r)
     memset(r, 0, sizeof *r);
     tt_buf_init(&r->head, TT_WS_HEAD_MAX);
     tt_buf_init(&r->body, TT_WS_REFUSED_MAX);
+    tt_h1_reader_init(&r->reader, &r->head, false);
 }
 
 void tt_ws_response_fini(struct tt_ws_response *r)
@@ -105,25 +106,6 @@ void tt_ws_response_fini(struct tt_ws_response *r)
 static bool slice_is(struct tt_slice s, const char *text)
 {
     return s.n == strlen(text) && tt_strnieq(s.p, text, s.n);
-}
-
-/* Is word in a comma-separated list? */
-static bool list_has(struct tt_slice list, const char *word, size_t n)
-{
-    const char *s = list.p, *end = list.p + list.n;
-    while (s < end) {
-        while (s < end && (*s == ' ' || *s == '\t' || *s == ','))
-            s++;
-        const char *item = s;
-        while (s < end && *s != ',')
-            s++;
-        const char *stop = s;
-        while (stop > item && (stop[-1] == ' ' || stop[-1] == '\t'))
-            stop--;
-        if ((size_t)(stop - item) == n && tt_strnieq(item, word, n))
-            return true;
-    }
-    return false;
 }
 
 static bool accept_matches(struct tt_slice value, const char *key)
@@ -171,7 +153,7 @@ static enum tt_ws_answer check_upgrade(struct tt_ws_response *r, const struct tt
         if (slice_is(h.name, "Upgrade"))
             upgrade |= slice_is(h.value, "websocket");
         else if (slice_is(h.name, "Connection"))
-            connection |= list_has(h.value, "upgrade", 7);
+            connection |= tt_h1_list_has(h.value, "upgrade");
         else if (slice_is(h.name, "Sec-WebSocket-Accept"))
             accepted = accept_matches(h.value, offer->key);
         else if (slice_is(h.name, "Sec-WebSocket-Extensions") && h.value.n)
@@ -189,139 +171,40 @@ static enum tt_ws_answer check_upgrade(struct tt_ws_response *r, const struct tt
         return bad(r, wrong);
     const char *list = offer->subprotocols ? offer->subprotocols : "";
     const struct tt_slice offered = {list, strlen(list)};
-    if (r->subprotocol[0] && !list_has(offered, r->subprotocol, strlen(r->subprotocol)))
+    if (r->subprotocol[0] && !tt_h1_list_has(offered, r->subprotocol))
         return bad(r, "the server chose a subprotocol that was not offered");
     return TT_WS_ACCEPTED;
 }
 
-/* How the body of a refusal ends (RFC 9112 6.3). */
-static void find_framing(struct tt_ws_response *r)
-{
-    size_t at = 0;
-    struct tt_http_header h;
-    char number[24];
-    r->framing = r->status == 204 || r->status == 304 ? TT_WS_BODY_NONE : TT_WS_BODY_EOF;
-    while (r->framing != TT_WS_BODY_NONE &&
-           tt_http_headers_next(r->head.data, r->head.len, &at, &h)) {
-        if (slice_is(h.name, "Transfer-Encoding") && list_has(h.value, "chunked", 7)) {
-            r->framing = TT_WS_BODY_CHUNKS;
-            return;
-        }
-        if (slice_is(h.name, "Content-Length") && h.value.n < sizeof number) {
-            snprintf(number, sizeof number, "%.*s", (int)h.value.n, h.value.p);
-            if (tt_parse_u64(number, &r->body_left))
-                r->framing = TT_WS_BODY_LENGTH;
-        }
-    }
-}
-
-static void keep_body(struct tt_ws_response *r, const char *p, size_t n)
+static void keep_body(struct tt_ws_response *r, struct tt_slice part)
 {
     size_t room = TT_WS_REFUSED_MAX - r->body.len;
-    tt_buf_append(&r->body, p, n < room ? n : room);
-}
-
-/* Chunks: state 0 reads the size, 1 skips its extension, 2 the data, 3 the line end after it, 4 the
- * trailer. */
-static bool read_chunks(struct tt_ws_response *r, const char *p, size_t n, size_t *used)
-{
-    while (*used < n) {
-        char c = p[*used];
-        if (r->chunk_state == 2) {
-            size_t take = r->body_left < n - *used ? (size_t)r->body_left : n - *used;
-            keep_body(r, p + *used, take);
-            *used += take;
-            r->body_left -= take;
-            r->chunk_state = r->body_left ? 2 : 3;
-            continue;
-        }
-        (*used)++;
-        if (r->chunk_state == 0 && c != '\n' && c != '\r' && c != ';') {
-            int digit = c >= '0' && c <= '9' ? c - '0' : ((c | 32) - 'a' + 10);
-            if (digit < 0 || digit > 15 || r->body_left >> 56)
-                return true; /* not a size: what came so far is the body */
-            r->body_left = r->body_left << 4 | (unsigned)digit;
-        } else if (r->chunk_state <= 1) {
-            r->chunk_state = c == '\n' ? (r->body_left ? 2 : 4) : 1;
-        } else if (r->chunk_state == 3) {
-            r->chunk_state = c == '\n' ? 0 : 3;
-        } else if (c == '\n') {
-            return true; /* trailers are not read: the connection is not used again */
-        }
-    }
-    return false;
-}
-
-static enum tt_ws_answer read_refusal(struct tt_ws_response *r, const char *p, size_t n,
-                                      size_t *used)
-{
-    size_t rest = n - *used;
-    switch (r->framing) {
-    case TT_WS_BODY_NONE:
-        return TT_WS_REFUSED;
-    case TT_WS_BODY_CHUNKS:
-        return read_chunks(r, p, n, used) ? TT_WS_REFUSED : TT_WS_MORE;
-    case TT_WS_BODY_EOF:
-        keep_body(r, p + *used, rest);
-        *used = n;
-        return TT_WS_MORE;
-    case TT_WS_BODY_LENGTH:
-        break;
-    }
-    if (rest > r->body_left)
-        rest = (size_t)r->body_left;
-    keep_body(r, p + *used, rest);
-    *used += rest;
-    r->body_left -= rest;
-    return r->body_left ? TT_WS_MORE : TT_WS_REFUSED;
-}
-
-/* Appends up to the end of the header block; true when it is complete. */
-static bool read_head(struct tt_ws_response *r, const char *p, size_t n, size_t *used, bool *fits)
-{
-    *fits = true;
-    while (*used < n && *fits) {
-        const char *line_end = memchr(p + *used, '\n', n - *used);
-        size_t take = line_end ? (size_t)(line_end - (p + *used)) + 1 : n - *used;
-        *fits = tt_buf_append(&r->head, p + *used, take);
-        *used += take;
-        size_t len = r->head.len;
-        if (line_end && ((len >= 4 && memcmp(r->head.data + len - 4, "\r\n\r\n", 4) == 0) ||
-                         (len >= 2 && memcmp(r->head.data + len - 2, "\n\n", 2) == 0)))
-            return *fits;
-    }
-    return false;
+    tt_buf_append(&r->body, part.p, part.n < room ? part.n : room);
 }
 
 enum tt_ws_answer tt_ws_response_read(struct tt_ws_response *r, const char *p, size_t n,
                                       const struct tt_ws_offer *offer, size_t *used)
 {
-    struct tt_http_status status;
-    bool fits;
+    struct tt_slice part;
     *used = 0;
-    if (r->status)
-        return read_refusal(r, p, n, used);
     for (;;) {
-        bool complete = read_head(r, p, n, used, &fits);
-        if (!fits)
-            return bad(r, "the response's headers are larger than 64 KiB");
-        if (r->head.len >= 5 && memcmp(r->head.data, "HTTP/", 5) != 0)
-            return bad(r, "the server does not speak HTTP");
-        if (!complete)
+        switch (tt_h1_read(&r->reader, p, n, used, &part)) {
+        case TT_H1_MORE:
             return TT_WS_MORE;
-        if (!tt_http_headers_status(r->head.data, r->head.len, &status))
-            return bad(r, "the response has no valid status line");
-        if (status.code == 101 || status.code >= 200)
+        case TT_H1_HEAD:
+            r->status = r->reader.status;
+            if (r->status == 101)
+                return check_upgrade(r, offer);
             break;
-        tt_buf_clear(&r->head); /* an interim response */
+        case TT_H1_BODY:
+            keep_body(r, part);
+            break;
+        case TT_H1_DONE:
+            return TT_WS_REFUSED;
+        case TT_H1_BAD: /* in a body: what came so far of it is the answer */
+            return r->status ? TT_WS_REFUSED : bad(r, r->reader.error);
+        }
     }
-    r->status = status.code;
-    if (status.code == 101)
-        return check_upgrade(r, offer);
-    find_framing(r);
-    if (r->framing == TT_WS_BODY_LENGTH && !r->body_left)
-        return TT_WS_REFUSED;
-    return read_refusal(r, p, n, used);
 }
 
 enum tt_ws_answer tt_ws_response_eof(struct tt_ws_response *r)

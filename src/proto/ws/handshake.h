@@ -2,10 +2,8 @@
 /* The opening handshake of RFC 6455, client's side: the request's text, and a bounded reader of the
  * response. Pure. */
 #pragma once
-#include "base/buf.h"
-#include "proto/http/url.h"
+#include "proto/http/h1_reader.h"
 #include "proto/ws/deflate.h"
-#include <stdint.h>
 
 enum {
     TT_WS_HEAD_MAX = 64 * 1024,   /* of a response's header block */
@@ -44,11 +42,9 @@ struct tt_ws_response {
     char subprotocol[128];
     struct tt_ws_deflate deflate; /* what the server chose */
     const char *error;            /* BAD: static text */
-    /* its own */
-    uint64_t body_left;
-    enum { TT_WS_BODY_NONE, TT_WS_BODY_LENGTH, TT_WS_BODY_CHUNKS, TT_WS_BODY_EOF } framing;
-    unsigned chunk_state;
+    struct tt_h1_reader reader;   /* its own */
 };
+/* r must stay where it is. */
 void tt_ws_response_init(struct tt_ws_response *r);
 void tt_ws_response_fini(struct tt_ws_response *r);
 /* Reads from p[0..n); *used gets how much. */

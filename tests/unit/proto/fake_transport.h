@@ -93,7 +93,8 @@ static void fake_finish(struct fake *f, struct tt_http_exchange *x, const struct
         tt_buf_puts(&x->head, a->head);
     if (a->body)
         tt_buf_puts(&x->body, a->body);
-    x->redirect = a->redirect;
+    if (a->redirect)
+        tt_buf_printf(&x->head, "Location: %s\r\n", a->redirect);
     x->done(x);
 }
 
@@ -102,7 +103,7 @@ static void fake_start(void *self, struct tt_http_session *s, struct tt_http_exc
     struct fake *f = self;
     size_t i = f->n_sent < f->n_answers ? f->n_sent : f->n_answers - 1;
     assert_ptr_equal(s, &f->session);
-    assert_true(!x->head.len && !x->body.len && !x->error.code && !x->redirect && !x->at.end);
+    assert_true(!x->head.len && !x->body.len && !x->error.code && !x->at.end);
     fake_note(f, x);
     f->pending = x;
     if (!f->answers[i].waits)

@@ -99,9 +99,9 @@ static void answers_that_are_no_http_are_malformed(void **state)
     (void)state;
     static const struct curl_case cases[] = {
         {CURLE_UNSUPPORTED_PROTOCOL, 0, 0, "Received HTTP/0.9 when not allowed", 1000,
-         "malformed HTTP response: Received HTTP/0.9 when not allowed"},
+         "malformed HTTP response: the response does not begin with an HTTP/1 status line"},
         {CURLE_RECV_ERROR, 0, 0, "Too long hexadecimal number in chunked-encoding", 1000,
-         "malformed HTTP response: Too long hexadecimal number in chunked-encoding"},
+         "malformed HTTP response: the response's chunked encoding is broken"},
     };
     ARE(cases);
 }

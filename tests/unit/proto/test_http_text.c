@@ -255,6 +255,35 @@ static void statuses_are_expected_from_200_to_399(void **state)
     assert_int_equal(tt_http_status_error_code(399), 0);
 }
 
+static void a_location_is_seen_from_where_it_was_said(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *base, *location, *url;
+    } cases[] = {
+        {"http://h:1/a/b?q", "c", "http://h:1/a/c"},
+        {"http://h:1/a/b", "/c?d#e", "http://h:1/c?d#e"},
+        {"http://h:1/a/b", "../other?q#f", "http://h:1/other?q#f"},
+        {"http://h:1/a/b", "?x=1", "http://h:1/a/b?x=1"},
+        {"http://h:1/a/b", "//i/c", "http://i/c"},
+        {"http://h/a", "https://i/c", "https://i/c"},
+        {"http://h/a", "ftp://i/c", "ftp://i/c"},
+        {"http://h/a", "/b c", "http://h/b%20c"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const struct tt_slice location = {cases[i].location, strlen(cases[i].location)};
+        struct tt_buf out;
+        tt_buf_init(&out, 1024);
+        assert_true(tt_http_url_join(cases[i].base, location, &out));
+        assert_string_equal(out.data, cases[i].url);
+        tt_buf_fini(&out);
+    }
+    struct tt_buf out;
+    tt_buf_init(&out, 1024);
+    assert_false(tt_http_url_join("http://h/a", (struct tt_slice){"http://[x/", 10}, &out));
+    tt_buf_fini(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -270,6 +299,7 @@ int main(void)
         cmocka_unit_test(system_errors_have_k6s_codes),
         cmocka_unit_test(transfers_errors_have_k6s_codes),
         cmocka_unit_test(statuses_are_expected_from_200_to_399),
+        cmocka_unit_test(a_location_is_seen_from_where_it_was_said),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

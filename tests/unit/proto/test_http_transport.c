@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The transport on libcurl against the embedded HTTP server, and against a thread that says what a
- * test gives it. Real sockets on the loopback, no times. */
+/* Each transport, and both as the engine uses them, against the embedded HTTP server, and against a
+ * thread that says what a test gives it. Real sockets on the loopback, no times. */
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/memory.h"
@@ -24,7 +24,7 @@ struct fixture {
     uint16_t port;
 };
 
-static const struct tt_http_transport *const http = &tt_http_curl_transport;
+static const struct tt_http_transport *http; /* the one that is tested */
 
 static int setup(void **state)
 {
@@ -69,7 +69,7 @@ static int teardown(void **state)
 struct trip {
     struct tt_http_exchange x;
     struct fixture *f;
-    char url[256], redirect[256];
+    char url[256];
     unsigned times; /* done was called */
     unsigned again; /* start it so often from done */
 };
@@ -78,13 +78,11 @@ static void on_done(struct tt_http_exchange *x)
 {
     struct trip *t = (struct trip *)x;
     t->times++;
-    snprintf(t->redirect, sizeof t->redirect, "%s", x->redirect ? x->redirect : "");
     if (!t->again)
         return;
     t->again--;
     tt_buf_clear(&x->head);
     tt_buf_clear(&x->body);
-    x->redirect = NULL;
     http->start(t->f->carrier, t->f->session, x);
 }
 
@@ -177,7 +175,6 @@ static void an_answer_comes_with_its_head_body_and_peer(void **state)
     assert_int_equal(t->x.remote_port, t->f->port);
     assert_null(t->x.tls_version);
     assert_false(t->x.sets_cookies);
-    assert_string_equal(t->redirect, "");
     assert_int_equal(t->x.received_bytes, t->x.head.len + 2);
     assert_true(t->x.sent_bytes > strlen("GET / HTTP/1.1\r\n\r\n"));
     trip_free(t);
@@ -250,14 +247,12 @@ static void a_compressed_body_is_unpacked(void **state)
     trip_free(t);
 }
 
-static void a_redirect_is_told_not_followed(void **state)
+static void a_redirect_is_not_followed(void **state)
 {
     struct fixture *f = *state;
-    char want[128];
     struct trip *t = get(f, "/redirect/2");
     assert_int_equal(status_of(t), 302);
-    snprintf(want, sizeof want, "http://127.0.0.1:%u/redirect/1", f->port);
-    assert_string_equal(t->redirect, want);
+    assert_non_null(strstr(t->x.head.data, "/redirect/1"));
     trip_free(t);
 }
 
@@ -483,7 +478,6 @@ static void fails(struct trip *t, int code, const char *text)
     if (t->x.error.code != code || !strstr(t->x.error.text, text))
         fail_msg("%d '%s' is expected, got %d '%s'", code, text, t->x.error.code, t->x.error.text);
     assert_int_equal(t->times, 1);
-    assert_string_equal(t->redirect, "");
     trip_free(t);
 }
 
@@ -575,6 +569,8 @@ static struct trip *told(struct fixture *f, const char *text)
 
 static void tls_to_a_plain_server_is_no_tls(void **state)
 {
+    if (http == &tt_http_h1_transport)
+        skip(); /* it has no TLS */
     struct fixture *f = *state;
     f->plan->opt.insecure_skip_tls_verify = true; /* whatever certificates the system has */
     struct trip *t = trip_new(f, "GET", "/");
@@ -696,17 +692,6 @@ static void a_stream_waits_until_what_came_is_taken(void **state)
     trip_free(s.t);
 }
 
-static void a_relative_location_becomes_absolute(void **state)
-{
-    struct trip *t = told(*state, "HTTP/1.1 302 Found\r\nLocation: ../other?q#f\r\n"
-                                  "Content-Length: 0\r\n\r\n");
-    const char *path = strstr(t->redirect, "/other");
-    assert_non_null(path);
-    assert_string_equal(path, "/other?q#f");
-    assert_int_equal(strncmp(t->redirect, "http://127.0.0.1:", 17), 0);
-    trip_free(t);
-}
-
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -718,7 +703,7 @@ int main(void)
         TEST(without_reuse_each_request_connects),
         TEST(a_discarded_body_is_read_and_counted),
         TEST(a_compressed_body_is_unpacked),
-        TEST(a_redirect_is_told_not_followed),
+        TEST(a_redirect_is_not_followed),
         TEST(only_the_headers_given_are_sent),
         TEST(without_a_user_agent_none_is_sent),
         TEST(each_method_is_sent_as_itself),
@@ -742,7 +727,11 @@ int main(void)
         TEST(headers_without_end_are_an_error),
         TEST(a_body_over_the_limit_is_an_error),
         TEST(a_stream_waits_until_what_came_is_taken),
-        TEST(a_relative_location_becomes_absolute),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    http = &tt_http_curl_transport;
+    int failed = cmocka_run_group_tests_name("curl", tests, NULL, NULL);
+    http = &tt_http_h1_transport;
+    failed += cmocka_run_group_tests_name("h1", tests, NULL, NULL);
+    http = &tt_http_transport;
+    return failed + cmocka_run_group_tests_name("both", tests, NULL, NULL);
 }
