@@ -12,6 +12,7 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import executors
 import exits
+import http_behavior
 import options_files
 import segments
 from harness import Driver, Failed, Own, Program, Skip
@@ -28,8 +29,10 @@ FILES = {
     "options-validation": options_files.VALIDATION,
     "options-layers": options_files.LAYERS,
     "exit-codes": exits.EXITS,
+    "http-behavior": http_behavior.Behavior,
 }
 OWN_SHARE = 0.03
+SHOWN = int(os.environ.get("VECTORS_SHOWN", "5"))  # failures of a file
 Tools = collections.namedtuple("Tools", "driver program")
 
 
@@ -48,12 +51,24 @@ def run_case(run, case, tools):
         return "failed", f"{type(e).__name__}: {e}"
 
 
-def run_file(path, sections, tools, show):
+def run_file(path, runner, tools, show):
+    """runner: section -> function of a case and the tools; or a class that is made of the file's data, has sections(), and
+    is closed."""
     with open(path, encoding="utf-8") as f:
         data = json.load(f)
+    if isinstance(runner, dict):
+        return run_sections(path, data, runner, (), tools, show)
+    state = runner(data)
+    try:
+        return run_sections(path, data, state.sections(), state.NOT_CASES, tools, show)
+    finally:
+        state.close()
+
+
+def run_sections(path, data, sections, passed_over, tools, show):
     counts, reasons = collections.Counter(), collections.Counter()
     for section, cases in data.items():
-        if section == "meta":
+        if section == "meta" or section in passed_over:
             continue
         for i, case in enumerate(cases):
             run = sections.get(section)
@@ -82,7 +97,7 @@ def main():
     if not known:
         sys.exit(f"{folder}: no vector file of a known name ({', '.join(sorted(FILES))})")
     for path in known:
-        total += run_file(path, FILES[os.path.basename(path)[:-5]], tools, lambda n: n <= 5)
+        total += run_file(path, FILES[os.path.basename(path)[:-5]], tools, lambda n: n <= SHOWN)
     tools.driver.close()
     tools.program.close()
     print(f"{total['passed']} passed, {total['failed']} failed, {total['skipped']} skipped")
