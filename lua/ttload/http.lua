@@ -5,7 +5,9 @@
 ---@class ttload.http.params
 ---@field cookies? table<string, string|number|boolean|{ value: string|number|boolean, replace?: boolean }>
 ---@field jar? ttload.http.CookieJar # instead of the VU's
----@field headers? table<string, string|number|boolean|string[]>
+---@field headers? table<string, string|number|boolean|string[]>|{ [1]: string, [2]: string|number|string[] }[]
+---@field query? table<string, string|number|boolean|(string|number|boolean)[]> # added to the URL, encoded
+---@field response_callback? ttload.http.expected_statuses|false
 ---@field tags? table<string, string|number|boolean>
 ---@field name? string # stands for the URL in tags
 ---@field timeout? number|string # "60s"
@@ -94,21 +96,40 @@ function CookieJar:delete(url, name) end
 ---@class ttload.http
 local M = { CookieJar = CookieJar }
 
+M.TLS_1_0, M.TLS_1_1, M.TLS_1_2, M.TLS_1_3 = "tls1.0", "tls1.1", "tls1.2", "tls1.3"
+
+---@class ttload.http.url
+
+---A URL that is named by its format, with "${}" in place of what varies.
+---@param format string # as string.format
+---@return ttload.http.url
+function M.url(format, ...) end
+
+---@class ttload.http.expected_statuses
+
+---Which statuses are fine: numbers, or { min =, max = }.
+---@return ttload.http.expected_statuses
+function M.expected_statuses(...) end
+
+---For this VU, from now on; nil: no request counts as failed or not.
+---@param callback ttload.http.expected_statuses|false|nil
+function M.set_response_callback(callback) end
+
 ---The VU's jar.
 ---@return ttload.http.CookieJar
 function M.cookie_jar() end
 
----@param url string
+---@param url string|ttload.http.url
 ---@param params? ttload.http.params
 ---@return ttload.http.response
 function M.get(url, params) end
 
----@param url string
+---@param url string|ttload.http.url
 ---@param params? ttload.http.params
 ---@return ttload.http.response
 function M.head(url, params) end
 
----@param url string
+---@param url string|ttload.http.url
 ---@param body? string|table<string, any>
 ---@param params? ttload.http.params
 ---@return ttload.http.response
@@ -117,7 +138,7 @@ function M.post(url, body, params) end
 M.put, M.patch, M.del, M.options = M.post, M.post, M.post, M.post
 
 ---@param method string
----@param url string
+---@param url string|ttload.http.url
 ---@param body? string|table<string, any>
 ---@param params? ttload.http.params
 ---@return ttload.http.response

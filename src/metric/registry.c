@@ -189,10 +189,8 @@ bool tt_registry_add_sub(struct tt_registry *r, const char *text, struct tt_err 
     size_t n = strlen(text), name_len = strcspn(text, "{}");
     char name[192];
     TT_ASSERT(!r->frozen);
-    if (name_len >= sizeof name ||
-        (name_len < n && (text[name_len] != '{' || text[n - 1] != '}' ||
-                          memchr(text + name_len + 1, '{', n - name_len - 1) ||
-                          strcspn(text + name_len, "}") != n - name_len - 1)))
+    /* a value may have braces: http.url's names do */
+    if (name_len >= sizeof name || (name_len < n && (text[name_len] != '{' || text[n - 1] != '}')))
         return tt_err_set(err, TT_EXIT_CONFIG, "'%s': expected metric or metric{tag:value,...}",
                           text);
     memcpy(name, text, name_len);

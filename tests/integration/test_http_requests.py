@@ -6,6 +6,16 @@ import urllib.parse
 from ttload_case import Case, HttpServer
 
 
+FAILS = """
+          local function fails(part, f, ...)
+            local ok, message = pcall(f, ...)
+            if ok or not message:find(part, 1, true) or not message:find("test.lua:%d+") then
+              error(("'%s' is expected, got '%s'"):format(part, message), 2)
+            end
+          end
+"""
+
+
 def answer(h, body):
     path, _, query = h.path.partition("?")
     arguments = urllib.parse.parse_qs(query)
@@ -13,8 +23,10 @@ def answer(h, body):
         h.send(200, b"set", *[("Set-Cookie", c) for c in arguments["c"]])
     elif path == "/redir":
         h.send(302, b"", ("Location", arguments["to"][0]), *[("Set-Cookie", c) for c in arguments.get("c", [])])
+    elif path.startswith("/status/"):
+        h.send(int(path[8:]), b"body")
     else:
-        what = {"method": h.command, "path": h.path, "body": body.decode("latin-1"), "headers": h.headers.items()}
+        what = {"method": h.command, "path": h.path, "body": body.decode("latin-1"), "headers": list(h.headers.items())}
         h.send(200, json.dumps(what).encode())
 
 
@@ -83,14 +95,8 @@ class Cookies(Requests):
         self.assertEqual(self.sent(), ["n=1", "n=1"])
 
     def test_misuse_names_what_is_wrong(self):
-        self.get("""
+        self.get(FAILS + """
           local jar = http.CookieJar.new()
-          local function fails(part, f, ...)
-            local ok, message = pcall(f, ...)
-            if ok or not message:find(part, 1, true) or not message:find("test.lua:%d+") then
-              error(("'%s' is expected, got '%s'"):format(part, message), 2)
-            end
-          end
           fails("params.jar: a jar of http.CookieJar.new()", function() http.get(url, { jar = 1 }) end)
           fails("params.cookies.k: text is expected", function() http.get(url, { cookies = { k = print } }) end)
           fails("params.cookies.k: name or value", function() http.get(url, { cookies = { k = "a;b" } }) end)
@@ -103,3 +109,89 @@ class Cookies(Requests):
           fails("method of a cookie jar", function() jar.clear(url) end)
           """)
         self.assertEqual(self.server.requests, [])
+
+
+class Addresses(Requests):
+    def test_a_formatted_url_is_named_by_its_format(self):
+        result = self.get("""
+          for i = 1, 3 do expect(http.get(http.url(url .. "/items/%d?q=%5.1f%%", i, 2)).url, url .. "/items/" .. i .. "?q=  2.0%") end
+          http.get(http.url(url .. "/%s", "x"), { name = "mine" })
+          expect(tostring(http.url("http://h/%s", "x")), "http://h/x")""", head=f"""
+          M.options.submetrics = {{ "http_reqs{{name:{self.server.url}/items/${{}}?q=${{}}%}}", "http_reqs{{name:mine}}" }}""")
+        counts = {name: m["values"]["count"] for name, m in result.json()["metrics"].items() if name.startswith("http_reqs{")}
+        self.assertEqual(sorted(counts.values()), [1, 3])
+        self.assertEqual(self.server.requests[0][1], "/items/1?q=%20%202.0%")
+
+    def test_a_query_is_built_and_encoded(self):
+        self.get("""
+          local query = { b = { 1, true }, a = "x y&z/é", [""] = "" }
+          expect(http.get(url .. "/p#frag", { query = query }).url, url .. "/p?=&a=x%20y%26z%2F%C3%A9&b=1&b=true#frag")
+          http.get(url .. "/p?q=1", { query = { r = 2 } }) http.get(url .. "/p", { query = {} })""")
+        self.assertEqual([r[1] for r in self.server.requests],
+                         ["/p?=&a=x%20y%26z%2F%C3%A9&b=1&b=true", "/p?q=1&r=2", "/p"])
+
+    def test_misuse_names_what_is_wrong(self):
+        self.get(FAILS + """
+          fails("params.query.a: text, a number or a boolean", function() http.get(url, { query = { a = print } }) end)
+          fails("params.query: the table's keys", function() http.get(url, { query = { "a" } }) end)
+          fails("http.url: bad argument #2 to", function() http.url("%d", "x") end)
+          fails("url: text or http.url(...)", function() http.get(12) end)""")
+
+
+class Headers(Requests):
+    def test_order_case_and_repeated_values_are_kept(self):
+        self.get("""
+          local list = { { "x-B", "1" }, { "X-a", { "2", "3" } }, { "x-B", 4 }, Named = "5" }
+          local seen = {}
+          for _, h in ipairs(http.get(url, { headers = list }):json("headers")) do
+            if h[1]:lower():find("^x%-") or h[1] == "Named" then seen[#seen + 1] = h[1] .. "=" .. h[2] end
+          end
+          expect(table.concat(seen, " "), "x-B=1 X-a=2 X-a=3 x-B=4 Named=5")""")
+
+    def test_misuse_names_what_is_wrong(self):
+        self.get(FAILS + """
+          fails("{ name, value } is expected", function() http.get(url, { headers = { "a" } }) end)
+          fails("names are text", function() http.get(url, { headers = { { 1, "a" } } }) end)
+          fails("['x']: text is expected", function() http.get(url, { headers = { x = { {} } } }) end)""")
+
+
+class Expectations(Requests):
+    def judged(self, result):
+        return result.json()["metrics"].get("http_req_failed", {}).get("values", {}).get("rate")
+
+    def test_a_callback_decides_what_has_failed(self):
+        result = self.get("""
+          local cb = http.expected_statuses(404, { min = 500, max = 502 })
+          for _, s in ipairs { 404, 500, 502 } do http.get(url .. "/status/" .. s, { response_callback = cb }) end
+          for _, s in ipairs { 200, 503 } do http.get(url .. "/status/" .. s, { response_callback = cb }) end
+          http.get("http://127.0.0.1:1/", { response_callback = http.expected_statuses(0) })""", head="""
+          M.options.submetrics = { "http_reqs{expected_response:true}", "http_reqs{expected_response:false}" }""")
+        self.assertEqual(self.judged(result), 0.5)
+        self.assertEqual(result.values("http_reqs{expected_response:true}")["count"], 3)
+        self.assertEqual(result.values("http_reqs{expected_response:false}")["count"], 3)
+
+    def test_without_a_callback_nothing_is_judged(self):
+        result = self.get("""
+          http.get(url .. "/status/500", { response_callback = false })
+          http.set_response_callback(nil)
+          http.get(url .. "/status/500")""", head='M.options.submetrics = { "http_reqs{expected_response:false}" }')
+        self.assertNotIn("http_req_failed", [n for n, m in result.json()["metrics"].items() if m["values"].get("passes") or
+                                             m["values"].get("fails")])
+        self.assertEqual(result.values("http_reqs")["count"], 2)
+
+    def test_a_vus_callback_stays_over_iterations_and_judges_each_hop(self):
+        result = self.get("""
+          if tt.env.none == nil and not done then http.set_response_callback(http.expected_statuses(200)) done = true end
+          http.get(url .. "/redir?to=/status/200")
+          http.get(url .. "/status/201", { response_callback = http.expected_statuses(201) })""", "--iterations", "2",
+                          head="local done")
+        self.assertEqual(self.judged(result), 2 / 6)
+
+    def test_misuse_names_what_is_wrong(self):
+        self.get(FAILS + """
+          fails("params.response_callback", function() http.get(url, { response_callback = 200 }) end)
+          fails("argument 2.max", function() http.expected_statuses(1, { min = 2 }) end)
+          fails("argument 1: a status", function() http.expected_statuses("200") end)
+          fails("1 to 16", function() http.expected_statuses() end)
+          fails("http.set_response_callback", function() http.set_response_callback({}) end)
+          expect(http.TLS_1_3, "tls1.3")""")

@@ -73,8 +73,8 @@ static void finish(struct tt_http_call *c)
 
 static void emit(struct tt_http_call *c)
 {
-    const struct tt_http_sample s = {c->vu,  c->tags, c->method, &c->parsed,
-                                     c->url, &c->x,   &c->status};
+    const struct tt_http_sample s = {c->vu,  c->tags, c->method,  &c->parsed,
+                                     c->url, &c->x,   &c->status, &c->expected};
     tt_http_sample_emit(&c->engine->tags, &s);
 }
 

@@ -16,8 +16,9 @@ enum { TT_HTTP_ADDRESSES_MAX = 4 };
 
 /* Per VU, kept by the module. */
 struct tt_http_vu {
-    struct tt_http_session *session; /* NULL until the first request */
-    struct tt_http_jar *jar;         /* NULL until there is a cookie or a script asks for it */
+    struct tt_http_session *session;   /* NULL until the first request */
+    struct tt_http_jar *jar;           /* NULL until there is a cookie or a script asks for it */
+    struct tt_http_expected *expected; /* NULL: the default */
 };
 
 struct tt_http_call {
@@ -42,6 +43,7 @@ struct tt_http_call {
     int64_t redirects;      /* how many may be followed */
     bool redirects_default; /* nobody asked for that limit: say when it is reached */
     bool keep_body, throws;
+    struct tt_http_expected expected;
 
     /* The result, of the last hop: x.head, x.body, x.error, ...; url, method are those of it too */
     struct tt_http_exchange x;

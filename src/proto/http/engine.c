@@ -55,6 +55,7 @@ void tt_http_vu_fini(struct tt_http_engine *e, struct tt_http_vu *hv)
     if (hv->session)
         e->transport->session_free(e->carrier, hv->session);
     tt_http_jar_unref(hv->jar);
+    tt_free(hv->expected);
     *hv = (struct tt_http_vu){0};
 }
 
@@ -114,6 +115,7 @@ struct tt_http_call *tt_http_call_get(struct tt_http_engine *e, struct tt_vu *vu
     tt_http_jar_unref(c->jar); /* a binding that raised may have left one */
     c->jar = NULL;
     tt_buf_clear(&c->cookies);
+    c->expected = hv->expected ? *hv->expected : tt_http_expected_default;
     c->body = NULL;
     c->body_len = 0;
     c->hop = 0;

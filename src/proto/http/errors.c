@@ -162,8 +162,3 @@ int tt_http_status_error_code(int status)
 {
     return status >= 400 ? 1000 + status : 0;
 }
-
-bool tt_http_status_expected(int status)
-{
-    return status >= 200 && status <= 399;
-}

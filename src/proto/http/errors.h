@@ -46,5 +46,3 @@ void tt_http_error_curl(struct tt_http_error *e, CURLcode rc, long os_errno, lon
                         const char *detail);
 /* What the error_code of a response with this status is: 1000 + status from 400 on, else 0. */
 int tt_http_status_error_code(int status);
-/* Does http_req_failed count this status as fine? 200..399. */
-bool tt_http_status_expected(int status);

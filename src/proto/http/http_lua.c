@@ -137,18 +137,44 @@ static int l_request(lua_State *L)
 /* --- the module --------------------------------------------------------------------------------
  */
 
+static void add_constants(lua_State *L)
+{
+    static const char *const names[][2] = {
+        {"TLS_1_0", "tls1.0"},
+        {"TLS_1_1", "tls1.1"},
+        {"TLS_1_2", "tls1.2"},
+        {"TLS_1_3", "tls1.3"},
+    };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        lua_pushstring(L, names[i][1]);
+        lua_setfield(L, -2, names[i][0]);
+    }
+}
+
 static int open_http(lua_State *L)
 {
     static const luaL_Reg functions[] = {
-        {"get", l_get},         {"head", l_head},       {"post", l_post},
-        {"put", l_put},         {"patch", l_patch},     {"del", l_del},
-        {"options", l_options}, {"request", l_request}, {"cookie_jar", tt__http_l_cookie_jar},
+        {"get", l_get},
+        {"head", l_head},
+        {"post", l_post},
+        {"put", l_put},
+        {"patch", l_patch},
+        {"del", l_del},
+        {"options", l_options},
+        {"request", l_request},
+        {"cookie_jar", tt__http_l_cookie_jar},
+        {"expected_statuses", tt__http_l_expected_statuses},
+        {"set_response_callback", tt__http_l_set_response_callback},
+        {"url", tt__http_l_url},
         {NULL, NULL},
     };
     tt__http_response_open(L);
+    tt__http_url_open(L);
+    tt__http_expected_open(L);
     luaL_newlib(L, functions);
     tt__http_jar_open(L);
     lua_setfield(L, -2, "CookieJar");
+    add_constants(L);
     return 1;
 }
 

@@ -28,6 +28,15 @@ extern const struct tt_module tt_module_http;
 void tt__http_jar_open(lua_State *L); /* makes the metatable, pushes http.CookieJar */
 int tt__http_l_cookie_jar(lua_State *L);
 
+/* url_lua.c */
+void tt__http_url_open(lua_State *L); /* makes the metatable */
+int tt__http_l_url(lua_State *L);
+
+/* expected_lua.c */
+void tt__http_expected_open(lua_State *L); /* makes the metatable */
+int tt__http_l_expected_statuses(lua_State *L);
+int tt__http_l_set_response_callback(lua_State *L);
+
 /* cookies_lua.c */
 /* Pushes the cookies that a header block sets: name -> list of tables. */
 void tt__http_push_cookies(lua_State *L, const char *head, size_t n);

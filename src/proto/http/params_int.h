@@ -10,8 +10,9 @@ enum { TT__ARG_URL = 1, TT__ARG_BODY, TT__ARG_PARAMS };
 
 struct tt__http_request {
     struct tt_http_call *call;
-    const char *what; /* "http.get", for messages */
-    bool has_json;    /* params.json is given */
+    const char *what;         /* "http.get", for messages */
+    const char *url_name;     /* of http.url; NULL: none */
+    bool has_json, has_query; /* the parameter is given */
 };
 
 struct tt__http_param {
@@ -24,12 +25,33 @@ void tt__param_type(lua_State *L, const struct tt__http_request *r, const char *
 /* "http.get: params.timeout", on the stack. */
 const char *tt__param_what(lua_State *L, const struct tt__http_request *r, const char *name);
 
+/* url_lua.c */
+void tt__http_read_url(lua_State *L, struct tt__http_request *r); /* may leave something pushed */
+void tt__param_query(lua_State *L, struct tt__http_request *r, const char *name);
+void tt__http_add_query(lua_State *L, const struct tt__http_request *r);
+
 /* params_headers_lua.c */
 void tt__param_headers(lua_State *L, struct tt__http_request *r, const char *name);
 
 /* cookies_lua.c */
 void tt__param_cookies(lua_State *L, struct tt__http_request *r, const char *name);
 void tt__param_jar(lua_State *L, struct tt__http_request *r, const char *name);
+
+/* expected_lua.c */
+void tt__param_response_callback(lua_State *L, struct tt__http_request *r, const char *name);
+
+/* form_lua.c */
+/* Pushes (one value) and gives the names in the table on top, sorted. */
+size_t tt__http_push_keys(lua_State *L, const struct tt__http_request *r, const char *what,
+                          struct tt_slice **out);
+/* How a table becomes "name=value&...": sorted by name, a list repeats it, json.null is empty. */
+struct tt__http_form {
+    const char *what;  /* "body", for messages */
+    const char *space; /* what stands for a space */
+};
+/* Appends the table on top to call->wire. */
+void tt__http_put_form(lua_State *L, const struct tt__http_request *r,
+                       const struct tt__http_form *form);
 
 /* body_lua.c */
 /* The body at TT__ARG_BODY, or params.json, into the call. */

@@ -85,7 +85,9 @@ static const struct tt__http_param params[] = {
     {"jar", tt__param_jar},
     {"json", read_json},
     {"name", read_name},
+    {"query", tt__param_query},
     {"redirects", read_redirects},
+    {"response_callback", tt__param_response_callback},
     {"response_type", read_response_type},
     {"tags", read_tags},
     {"throw", read_throw},
@@ -125,28 +127,28 @@ static void read_params(lua_State *L, struct tt__http_request *r)
         read_param(L, r, lua_tostring(L, -2));
         lua_pop(L, 1);
     }
-    lua_pushliteral(L, "name");
-    if (lua_rawget(L, TT__ARG_PARAMS) == LUA_TSTRING) {
-        const struct tt_tag tag = {"name", lua_tostring(L, -1)};
-        r->call->tags = tt_tags_with(r->call->engine->w->tags, r->call->tags, &tag, 1);
+}
+
+/* params.name, else a name among the tags, else http.url's. */
+static void name_tag(lua_State *L, const struct tt__http_request *r)
+{
+    const char *name = NULL;
+    if (lua_istable(L, TT__ARG_PARAMS)) {
+        lua_pushliteral(L, "name");
+        lua_rawget(L, TT__ARG_PARAMS);
+        name = lua_tostring(L, -1); /* the table keeps it */
+        lua_pop(L, 1);
     }
-    lua_pop(L, 1);
+    if (!name && r->url_name && !tt_tags_get(r->call->tags, "name"))
+        name = r->url_name;
+    if (!name)
+        return;
+    const struct tt_tag tag = {"name", name};
+    r->call->tags = tt_tags_with(r->call->engine->w->tags, r->call->tags, &tag, 1);
 }
 
 /* --- all of it ---------------------------------------------------------------------------------
  */
-
-static void read_url(lua_State *L, const struct tt__http_request *r)
-{
-    struct tt_http_call *c = r->call;
-    const char *why = "";
-    if (lua_type(L, TT__ARG_URL) != LUA_TSTRING)
-        luaL_error(L, "%s: url: text is expected, not a %s", r->what,
-                   luaL_typename(L, TT__ARG_URL));
-    c->url.p = lua_tolstring(L, TT__ARG_URL, &c->url.n);
-    if (!tt_http_url_parse(c->url.p, c->url.n, &c->parsed, &why))
-        luaL_error(L, "%s: bad URL '%s': %s", r->what, c->url.p, why);
-}
 
 void tt__http_read_request(lua_State *L, struct tt_http_call *c, const char *what)
 {
@@ -159,8 +161,10 @@ void tt__http_read_request(lua_State *L, struct tt_http_call *c, const char *wha
     c->keep_body = !opt || !opt->discard_response_bodies;
     c->throws = opt && opt->throw;
     c->tags = c->engine->w->current->tags;
-    read_url(L, &r);
+    tt__http_read_url(L, &r);
     read_params(L, &r);
+    name_tag(L, &r);
+    tt__http_add_query(L, &r);
     tt__http_read_body(L, &r);
     lua_settop(L, top);
 }

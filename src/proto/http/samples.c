@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+const struct tt_http_expected tt_http_expected_default = {true, 1, {{200, 399}}};
+
 enum { TAGS_MAX = 11, CLEAN_URL_MAX = 64 * 1024 };
 
 void tt_http_tag_cache_fini(struct tt_http_tag_cache *c)
@@ -25,6 +27,15 @@ static const char *name_of(struct tt_http_tag_cache *c, const struct tt_tagpool 
     return c->name;
 }
 
+static enum tt_http_verdict verdict(const struct tt_http_sample *s)
+{
+    if (!s->expected->judged)
+        return TT_HTTP_UNJUDGED;
+    return s->status->code && tt_http_expected_has(s->expected, s->status->code)
+               ? TT_HTTP_EXPECTED
+               : TT_HTTP_UNEXPECTED;
+}
+
 static const struct tt_tags *make(const struct tt_http_sample *s, const char *label)
 {
     struct tt_tag t[TAGS_MAX];
@@ -37,8 +48,9 @@ static const struct tt_tags *make(const struct tt_http_sample *s, const char *la
     t[n++] = (struct tt_tag){"name", label};
     t[n++] = (struct tt_tag){"method", s->method};
     t[n++] = (struct tt_tag){"status", status};
-    t[n++] = (struct tt_tag){"expected_response",
-                             tt_http_status_expected(s->status->code) ? "true" : "false"};
+    if (s->expected->judged)
+        t[n++] =
+            (struct tt_tag){"expected_response", verdict(s) == TT_HTTP_EXPECTED ? "true" : "false"};
     if (s->status->code && s->status->proto)
         t[n++] = (struct tt_tag){"proto", s->status->proto};
     if (s->status->code && s->x->tls_version)
@@ -60,7 +72,7 @@ static bool fits(const struct tt_http_tag_entry *e, const struct tt_http_sample 
     return e->tags && e->hash == hash && e->base == s->base && e->status == s->status->code &&
            e->label_len == label.n && memcmp(e->label, label.p, label.n) == 0 &&
            e->proto == s->status->proto && e->tls == s->x->tls_version &&
-           strcmp(e->method, s->method) == 0;
+           e->verdict == verdict(s) && strcmp(e->method, s->method) == 0;
 }
 
 static void fill(struct tt_http_tag_entry *e, const struct tt_http_sample *s, uint64_t hash,
@@ -77,6 +89,7 @@ static void fill(struct tt_http_tag_entry *e, const struct tt_http_sample *s, ui
     e->status = s->status->code;
     e->proto = s->status->proto;
     e->tls = s->x->tls_version;
+    e->verdict = verdict(s);
     snprintf(e->method, sizeof e->method, "%s", s->method);
     e->tags = tags;
 }
@@ -118,7 +131,6 @@ void tt_http_sample_emit(struct tt_http_tag_cache *c, const struct tt_http_sampl
     const struct tt_tags *tags = tt_http_sample_tags(c, s);
     const struct tt_http_timings t = tt_http_timings_of(&s->x->at);
     uint64_t at = s->x->at.end;
-    bool ok = s->status->code && tt_http_status_expected(s->status->code);
     tt_vu_sample(vu, TT_M_http_reqs, 1, tags, at);
     tt_vu_sample(vu, TT_M_http_req_duration, t.duration, tags, at);
     tt_vu_sample(vu, TT_M_http_req_blocked, t.blocked, tags, at);
@@ -127,5 +139,6 @@ void tt_http_sample_emit(struct tt_http_tag_cache *c, const struct tt_http_sampl
     tt_vu_sample(vu, TT_M_http_req_sending, t.sending, tags, at);
     tt_vu_sample(vu, TT_M_http_req_waiting, t.waiting, tags, at);
     tt_vu_sample(vu, TT_M_http_req_receiving, t.receiving, tags, at);
-    tt_vu_sample(vu, TT_M_http_req_failed, ok ? 0 : 1, tags, at);
+    if (s->expected->judged)
+        tt_vu_sample(vu, TT_M_http_req_failed, verdict(s) == TT_HTTP_EXPECTED ? 0 : 1, tags, at);
 }

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* What a hop leaves behind: k6's samples and tags. Worker thread only. */
 #pragma once
+#include "proto/http/expected.h"
 #include "proto/http/headers.h"
 #include "proto/http/transport.h"
 #include "vu/vu.h"
+
+enum tt_http_verdict { TT_HTTP_UNJUDGED, TT_HTTP_UNEXPECTED, TT_HTTP_EXPECTED };
 
 /* The tag set of a hop is the same for most requests to a URL; making it anew costs a look-up of
  * ten strings. One entry per (tags, method, URL or name, status, protocol, TLS). */
@@ -14,6 +17,7 @@ struct tt_http_tag_entry {
     uint64_t hash;
     int status;
     const char *proto, *tls;
+    enum tt_http_verdict verdict;
     char method[16];
 };
 enum { TT_HTTP_TAG_ENTRIES = 512 };
@@ -32,6 +36,7 @@ struct tt_http_sample {
     struct tt_slice url;
     const struct tt_http_exchange *x;
     const struct tt_http_status *status; /* code 0 on error */
+    const struct tt_http_expected *expected;
 };
 /* Tags of the hop, interned in the worker's pool. */
 const struct tt_tags *tt_http_sample_tags(struct tt_http_tag_cache *c,
