@@ -7,6 +7,8 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 enum { COMMANDS_MAX = 32 };
 
@@ -96,11 +98,30 @@ static int dispatch(int argc, char **argv, struct tt_err *err)
     return c->run(argc - 1, argv + 1, err);
 }
 
+static void on_abort(int number)
+{
+    static const char text[] = "ttload: internal error: please report it with what was run\n";
+    ssize_t ignored = write(STDERR_FILENO, text, sizeof text - 1);
+    (void)number;
+    (void)ignored;
+    _exit(TT_EXIT_INTERNAL);
+}
+
+/* A broken invariant ends with an exit code of its own, unless a core file is wanted. */
+static void handle_aborts(void)
+{
+    const struct sigaction act = {.sa_handler = on_abort};
+    struct rlimit core;
+    if (getrlimit(RLIMIT_CORE, &core) == 0 && core.rlim_cur == 0)
+        sigaction(SIGABRT, &act, NULL);
+}
+
 int main(int argc, char **argv)
 {
     struct tt_err err = {.exit_code = TT_EXIT_OTHER};
     const struct sigaction ignore = {.sa_handler = SIG_IGN};
     sigaction(SIGPIPE, &ignore, NULL);
+    handle_aborts();
     int rc = dispatch(argc, argv, &err);
     if (err.text[0])
         fprintf(stderr, "ttload: %s\n", err.text);

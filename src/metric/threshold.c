@@ -60,6 +60,10 @@ static bool parse_method(const char *s, size_t n, struct tt_threshold *out, cons
         memcpy(out->method, "p", 2);
         return true;
     }
+    if (n == 1 && s[0] == 'p') { /* p(0), as k6 has it */
+        memcpy(out->method, "p", 2);
+        return true;
+    }
     return tt_err_set(err, TT_EXIT_CONFIG,
                       "threshold '%s': unknown method '%.*s'; expected count, rate, value, avg, "
                       "min, max, med or p(N)",

@@ -203,8 +203,9 @@ static void check_choices(struct build *b)
         snprintf(text, sizeof text, "%.40s<1", stat);
         if (tt_streq(stat, "count"))
             continue;
-        if (!tt_threshold_parse(text, &th, &err) || tt_streq(th.method, "rate") ||
-            tt_streq(th.method, "value") || tt_streq(th.method, "count"))
+        if (!tt_threshold_parse(text, &th, &err) || tt_streq(stat, "p") ||
+            tt_streq(th.method, "rate") || tt_streq(th.method, "value") ||
+            tt_streq(th.method, "count"))
             tt__problem(&b->problems,
                         "summary_trend_stats: '%s': expected avg, min, med, max, count or p(N)",
                         stat);

@@ -174,8 +174,9 @@ static void iteration_ended(struct tt_vu *vu, enum tt_outcome how, lua_State *co
     struct tt__slot *s = arg;
     struct tt__lane *lane = s->job->lane;
     bool complete = how == TT_DONE || how == TT_FAILED;
-    tt__shown_add(complete ? &lane->complete : &lane->interrupted, 1);
-    if (complete) {
+    bool counted = how != TT_INTERRUPTED; /* abort() ends its iteration, and all others are cut */
+    tt__shown_add(counted ? &lane->complete : &lane->interrupted, 1);
+    if (counted) {
         struct tt__done *d = &s->job->share->lanes[lane->index];
         uint64_t done = atomic_load_explicit(&d->done, memory_order_relaxed);
         atomic_store_explicit(&d->done, done + 1, memory_order_relaxed);

@@ -305,7 +305,7 @@ static void emit_iteration(struct tt_vu *vu, enum tt_outcome how, uint64_t now)
 {
     tt_vu_sample(vu, TT_M_data_sent, vu->data_sent, vu->tags, now);
     tt_vu_sample(vu, TT_M_data_received, vu->data_received, vu->tags, now);
-    if (vu->stage == TT_STAGE_ITERATION && (how == TT_DONE || how == TT_FAILED)) {
+    if (vu->stage == TT_STAGE_ITERATION && how != TT_INTERRUPTED) {
         tt_vu_sample(vu, TT_M_iteration_duration, tt_ns_to_ms(now - vu->started_ns), vu->tags, now);
         tt_vu_sample(vu, TT_M_iterations, 1, vu->tags, now);
     }

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import resource
 import signal
 import subprocess
 import time
@@ -123,6 +124,11 @@ class ExitCodes(Case):
         r = self.code(script('iterations = 1, setup_timeout = "100ms"', "", "function M.setup() tt.sleep(20) end"))
         self.assertEqual(r.code, 100, r.err)
 
+    def test_abort_counts_the_iteration_that_called_it(self):
+        r = self.code(script("vus = 1, iterations = 5", "tt.abort()"), "--summary-export", "s.json")
+        self.assertEqual(r.code, 108, r.err)
+        self.assertEqual(r.json("s.json")["metrics"]["iterations"]["count"], 1)
+
     def test_abort_is_108_with_teardown_and_summary(self):
         r = self.code(script("iterations = 1", 'tt.abort("enough")', 'function M.teardown() tt.log.info("torn down") end'))
         self.assertEqual(r.code, 108, r.err)
@@ -177,6 +183,16 @@ class Signals(Case):
         p.communicate(timeout=30)
         self.assertEqual(p.returncode, 105)
         self.assertLess(time.monotonic() - begin, 10)
+
+
+    def test_an_internal_error_is_109(self):
+        hard = resource.getrlimit(resource.RLIMIT_CORE)[1]
+        resource.setrlimit(resource.RLIMIT_CORE, (0, hard))
+        p = self.start(self.TEXT)
+        p.send_signal(signal.SIGABRT)
+        _, err = p.communicate(timeout=30)
+        self.assertEqual(p.returncode, 109)
+        self.assertIn(b"internal error", err)
 
 
 class Outputs(Case):
