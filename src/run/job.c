@@ -181,8 +181,11 @@ static void iteration_ended(struct tt_vu *vu, enum tt_outcome how, lua_State *co
         uint64_t done = atomic_load_explicit(&d->done, memory_order_relaxed);
         atomic_store_explicit(&d->done, done + 1, memory_order_relaxed);
     }
-    if (how == TT_ABORTED)
+    if (how == TT_ABORTED) { /* the other workers hear of it from the coordinator */
         tt__services.abort_test(vu->w, message);
+        if (!lane->stopping)
+            tt__jobs_stop(lane);
+    }
     uint64_t until = complete && !lane->stopping ? pad_until(s, tt_loop_now(lane->loop)) : 0;
     if (until)
         tt_timer_start(lane->loop, &s->pad, until);
