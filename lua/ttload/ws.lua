@@ -13,6 +13,8 @@
 ---@field fragment_size? integer # bytes; longer messages are sent in several frames
 ---@field headers? table<string, string|number|boolean|string[]>
 ---@field tags? table<string, string|number|boolean>
+---@field jar? ttload.http.CookieJar # instead of the VU's
+---@field unix_socket? string # a path to connect to, whatever the URL's host
 ---@field subprotocols? string|string[]
 ---@field timeout? number|string # of the handshake, "60s"
 ---@field max_message_size? integer # bytes, 16 MiB
@@ -21,6 +23,7 @@
 ---@class ttload.ws.error
 ---@field message string
 ---@field kind "connect"|"timeout"|"status"|"protocol"|"closed"
+---@field phase "lookup"|"connect"|"tls"|"answer"|nil # of a timeout
 ---@field error_code integer
 ---@field status integer?
 ---@field body string?

@@ -22,6 +22,7 @@
 #include <openssl/err.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #define MAX_QUEUED_BYTES ((size_t)256 << 20)
@@ -82,16 +83,26 @@ void tt__conn_error(struct tt_conn *c, int code, const char *fmt, ...)
     va_end(ap);
 }
 
+static const char *path_of(const struct tt_conn *c)
+{
+    return c->in && c->in->dial && c->in->dial->addrs
+               ? ((const struct sockaddr_un *)(const void *)&c->in->dial->addrs->sa)->sun_path
+               : "socket";
+}
+
 void tt__conn_error_sys(struct tt_conn *c, const char *op, int err)
 {
     bool dial = tt_streq(op, "connect") || tt_streq(op, "socket");
     bool six = strchr(c->remote_ip, ':');
-    char text[96], where[64];
+    char text[96], where[TT_CONN_UNIX_PATH_MAX + 8];
     int code = dial ? 1213 : 1200;
     if (c->error.code)
         return;
-    snprintf(where, sizeof where, six ? "[%s]:%u" : "%s:%u", c->remote_ip,
-             (unsigned)c->remote_port);
+    if (c->remote_ip[0])
+        snprintf(where, sizeof where, six ? "tcp [%s]:%u" : "tcp %s:%u", c->remote_ip,
+                 (unsigned)c->remote_port);
+    else
+        snprintf(where, sizeof where, "unix %s", path_of(c));
     uv_strerror_r(-err, text, sizeof text); /* "connection refused": lower case, any C library */
     if (err == ECONNREFUSED)
         code = 1212;
@@ -100,11 +111,11 @@ void tt__conn_error_sys(struct tt_conn *c, const char *op, int err)
     else if (err == EPIPE)
         code = 1201;
     if (err == ETIMEDOUT && dial)
-        tt__conn_error(c, 1211, "dial tcp %s: i/o timeout", where);
+        tt__conn_error(c, 1211, "dial %s: i/o timeout", where);
     else if (dial)
-        tt__conn_error(c, code, "dial tcp %s: %s: %s", where, op, text);
+        tt__conn_error(c, code, "dial %s: %s: %s", where, op, text);
     else
-        tt__conn_error(c, code, "%s tcp %s: %s", op, where, text);
+        tt__conn_error(c, code, "%s %s: %s", op, where, text);
     c->error.sys = err;
     c->error.writing = tt_streq(op, "write");
 }
@@ -210,24 +221,32 @@ static void free_dial(struct tt_conn_int *in)
     in->dial = NULL;
 }
 
-/* False with the error noted: this address cannot even be tried. */
-static bool dial_one(struct tt_conn_int *in, const struct tt_address *a)
+static void note_peer(struct tt_conn *c, const struct tt_address *a)
 {
-    struct tt_conn *c = in->c;
-    int one = 1, fd;
     bool six = a->sa.ss_family == AF_INET6;
     const struct sockaddr_in6 *v6 = (const void *)&a->sa;
     const struct sockaddr_in *v4 = (const void *)&a->sa;
     inet_ntop(a->sa.ss_family, six ? (const void *)&v6->sin6_addr : (const void *)&v4->sin_addr,
               c->remote_ip, sizeof c->remote_ip);
     c->remote_port = ntohs(six ? v6->sin6_port : v4->sin_port);
+}
+
+/* False with the error noted: this address cannot even be tried. */
+static bool dial_one(struct tt_conn_int *in, const struct tt_address *a)
+{
+    struct tt_conn *c = in->c;
+    int one = 1, fd;
+    bool tcp = a->sa.ss_family != AF_UNIX;
+    if (tcp)
+        note_peer(c, a);
     fd = socket(a->sa.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) {
         tt__conn_error_sys(c, "socket", errno);
         return false;
     }
     in->sock.fd = fd;
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    if (tcp)
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     if (connect(fd, (const struct sockaddr *)&a->sa, a->len) < 0 && errno != EINPROGRESS &&
         errno != EINTR) {
         tt__conn_error_sys(c, "connect", errno);
@@ -273,6 +292,20 @@ static void on_resolved(struct tt_lookup *l)
     dial_next(d->in);
 }
 
+static void dial_unix(struct tt_conn_int *in, const char *path)
+{
+    struct tt__dial *d = in->dial;
+    struct sockaddr_un *a;
+    d->addrs = tt_xcalloc(1, sizeof *d->addrs);
+    d->n = 1;
+    d->addrs->len = sizeof *a;
+    a = (struct sockaddr_un *)(void *)&d->addrs->sa;
+    a->sun_family = AF_UNIX;
+    snprintf(a->sun_path, sizeof a->sun_path, "%s", path);
+    in->c->at.looked_up = in->c->at.begin;
+    dial_next(in);
+}
+
 void tt_conn_open(struct tt_conn *c, struct tt_net *n, const struct tt_conn_target *target,
                   const struct tt_conn_events *events, void *owner)
 {
@@ -293,7 +326,10 @@ void tt_conn_open(struct tt_conn *c, struct tt_net *n, const struct tt_conn_targ
     d->host = tt_xstrdup(target->host);
     d->port = target->port;
     d->lookup.done = on_resolved;
-    tt_resolve(n->resolver, &d->lookup, d->host, d->port);
+    if (target->unix_path)
+        dial_unix(in, target->unix_path);
+    else
+        tt_resolve(n->resolver, &d->lookup, d->host, d->port);
 }
 
 /* --- events ---------------------------------------------------------------------------------- */

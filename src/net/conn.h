@@ -27,10 +27,12 @@ struct tt_conn_events {
     void (*failed)(struct tt_conn *c);   /* before or after opened; c->error says why; the last
                                             call; the owner closes (now or later) */
 };
+enum { TT_CONN_UNIX_PATH_MAX = 107 };
 struct tt_conn_target {
     const char *host; /* without brackets; also SNI and the name that is verified */
     uint16_t port;
     const struct tt_tls_profile *tls; /* NULL: plain */
+    const char *unix_path;            /* connect to this socket, not to the host; NULL: TCP */
 };
 struct tt_conn {
     const struct tt_conn_events *events;

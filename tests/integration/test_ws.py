@@ -181,6 +181,48 @@ class Ws(Case):
         self.assertEqual(frames, [(0, 0, 1, b"abcd"), (0, 0, 0, b"efgh"), (1, 0, 0, b"ij"), (1, 0, 2, b"abcd"),
                                   (1, 0, 9, b"0123456789")])
 
+    def test_cookies_of_the_jar_go_there_and_come_back(self):
+        seen = []
+
+        def serve_raw(c):
+            c.request()
+            seen.append(c.headers.get("cookie"))
+            if c.path == "/no":
+                c.send(b"HTTP/1.1 403 No\r\nSet-Cookie: d=4\r\nContent-Length: 0\r\n\r\n")
+            else:
+                c.accept("Set-Cookie: a=1", "Set-Cookie: b=2; Path=/other")
+            c.finish()
+
+        server = RawServer(serve_raw)
+        self.addCleanup(server.stop)
+        self.passes(f"""
+          local jar = http.CookieJar.new()
+          jar:set("{server.url.replace("ws:", "http:")}/", "c", "3")
+          ws.open("{server.url}/") ws.open("{server.url}/no") ws.open("{server.url}/")
+          ws.open("{server.url}/", {{ jar = jar }})
+          ws.open("{server.url}/", {{ jar = jar, headers = {{ Cookie = "own=1" }} }})
+          expect(http.cookie_jar():cookies_for_url("{server.url.replace("ws:", "http:")}/").d[1], "4")
+          expect(pcall(ws.open, "{server.url}/", {{ jar = {{}} }}), false)""")
+        self.assertEqual(seen, [None, "a=1", "a=1; d=4", "c=3", "own=1"])
+
+    def test_a_unix_socket_takes_the_place_of_the_host(self):
+        path = self.folder + "/s"
+
+        def serve_raw(c):
+            c.request()
+            c.accept("X-Host: " + c.headers["host"])
+            c.frame()
+            c.finish()
+
+        server = RawServer(serve_raw, path)
+        self.addCleanup(server.stop)
+        self.passes(f"""
+          local s = ws.open("ws://name.test/x", {{ unix_socket = "{path}" }})
+          expect(s.headers["X-Host"], "name.test") s:close() s:receive()
+          local _, e = ws.open("ws://name.test/x", {{ unix_socket = "{path}2" }})
+          expect(e.message, "dial unix {path}2: connect: no such file or directory")
+          expect(pcall(ws.open, "ws://name.test/x", {{ unix_socket = ("x"):rep(108) }}), false)""")
+
     def test_wss_verifies_the_certificate(self):
         cert, key = certificate(self.folder)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

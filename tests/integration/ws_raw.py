@@ -19,7 +19,8 @@ class RawConnection:
     def __init__(self, sock):
         self.sock, self.buffer, self.headers, self.path, self.key = sock, b"", {}, "", ""
         sock.settimeout(TIMEOUT)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if sock.family != socket.AF_UNIX:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def send(self, data):
         self.sock.sendall(data)
@@ -88,11 +89,16 @@ class RawConnection:
 class RawServer:
     """handler(connection) runs in a thread per connection; what goes wrong in it is in errors."""
 
-    def __init__(self, handler):
+    def __init__(self, handler, unix_path=None):
         self.handler, self.errors, self.threads, self.stopping = handler, [], [], False
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=512)
-        self.port = self.listener.getsockname()[1]
-        self.url = f"ws://127.0.0.1:{self.port}"
+        if unix_path:
+            self.listener = socket.socket(socket.AF_UNIX)
+            self.listener.bind(unix_path)
+            self.listener.listen()
+        else:
+            self.listener = socket.create_server(("127.0.0.1", 0), backlog=512)
+        self.address = self.listener.getsockname()
+        self.url = f"ws://127.0.0.1:{self.address[1]}"
         self.thread = threading.Thread(target=self.run)
         self.thread.start()
 
@@ -116,7 +122,9 @@ class RawServer:
 
     def stop(self):
         self.stopping = True
-        socket.create_connection(("127.0.0.1", self.port)).close()
+        wake = socket.socket(self.listener.family)
+        wake.connect(self.address)
+        wake.close()
         self.thread.join()
         for t in self.threads:
             t.join()

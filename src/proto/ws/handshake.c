@@ -69,6 +69,8 @@ bool tt_ws_put_request(struct tt_buf *out, const struct tt_ws_request *r, const 
         ok = tt_buf_printf(out, "Host: %.*s\r\n", (int)r->url->authority.n, r->url->authority.p);
     if (ok && r->user_agent && *r->user_agent && !has_line(r->lines, "User-Agent"))
         ok = tt_buf_printf(out, "User-Agent: %s\r\n", r->user_agent);
+    if (ok && r->cookies && !has_line(r->lines, "Cookie"))
+        ok = tt_buf_printf(out, "Cookie: %s\r\n", r->cookies);
     if (ok && r->url->has_userinfo && !has_line(r->lines, "Authorization"))
         ok = tt_buf_puts(out, "Authorization: ") && tt_http_url_basic_auth(r->url, out) &&
              tt_buf_puts(out, "\r\n");

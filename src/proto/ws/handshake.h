@@ -15,6 +15,7 @@ struct tt_ws_request {
     const char *lines;             /* "Name: value\r\n...": the script's headers */
     const char *subprotocols;      /* "a, b" or NULL */
     const char *user_agent;        /* NULL or "": none */
+    const char *cookies; /* of the jar; a Cookie line of the script replaces them; NULL: none */
     const struct tt_ws_deflate *deflate;
 };
 /* key: 24 characters and NUL, from 16 random bytes. */

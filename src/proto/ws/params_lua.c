@@ -2,6 +2,7 @@
 /* Arguments of ws.open and ws.connect. Nothing is held that a raised error could leak: texts live
  * on the Lua stack. */
 #include "base/str.h"
+#include "proto/http/jar_lua.h"
 #include "proto/ws/ws_lua_int.h"
 #include "vu/args.h"
 #include <string.h>
@@ -129,6 +130,26 @@ static void read_fragment_size(lua_State *L, struct tt_ws_config *c, const char 
     c->fragment_bytes = read_size(L, what, "fragment_size");
 }
 
+static void read_jar(lua_State *L, struct tt_ws_config *c, const char *what)
+{
+    c->jar = tt_http_jar_at(L, -1); /* the script's table keeps it */
+    if (!c->jar)
+        luaL_error(L, "%s: params.jar: a cookie jar is expected, not a %s", what,
+                   luaL_typename(L, -1));
+}
+
+static void read_unix_socket(lua_State *L, struct tt_ws_config *c, const char *what)
+{
+    if (lua_type(L, -1) != LUA_TSTRING)
+        luaL_error(L, "%s: params.unix_socket: a path is expected, not a %s", what,
+                   luaL_typename(L, -1));
+    c->unix_path = lua_tostring(L, -1);
+    if (!*c->unix_path || lua_rawlen(L, -1) > TT_CONN_UNIX_PATH_MAX ||
+        strlen(c->unix_path) != lua_rawlen(L, -1))
+        luaL_error(L, "%s: params.unix_socket: a path of 1 to %d bytes is expected", what,
+                   TT_CONN_UNIX_PATH_MAX);
+}
+
 static void read_tags(lua_State *L, struct tt_ws_config *c, const char *what)
 {
     int value = lua_gettop(L);
@@ -205,12 +226,14 @@ static const struct {
     {"compression", read_compression},
     {"fragment_size", read_fragment_size},
     {"headers", read_headers},
+    {"jar", read_jar},
     {"max_message_size", read_max_size},
     {"scope", read_scope},
     {"subprotocols",
      read_subprotocols}, /* after headers, whose Sec-WebSocket-Protocol it replaces */
     {"tags", read_tags},
     {"timeout", read_timeout},
+    {"unix_socket", read_unix_socket},
 };
 enum { N_READERS = sizeof readers / sizeof *readers };
 

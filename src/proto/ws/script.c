@@ -9,7 +9,9 @@
 #include "proto/ws/ws_lua_int.h"
 #include <string.h>
 
-enum { INBOX_MAX = 4 * 1024 * 1024 }; /* bytes; reading stops above, goes on below half */
+/* What waits, in bytes: reading stops above, goes on below half. And how many calls of a socket's
+ * handlers may be under way; the events after that wait. */
+enum { INBOX_MAX = 4 * 1024 * 1024, HANDLERS_MAX = 1000 };
 
 /* --- life --------------------------------------------------------------------------------------
  */
@@ -236,7 +238,9 @@ static void handler_ended(struct tt_fiber *f, enum tt_fiber_end how, int nresult
     x->handlers_running--;
     if (how == TT_FIBER_FAILED)
         tt_fiber_fail_iteration(f);
-    if (tt__ws_over(x))
+    if (x->events.head)
+        tt_loop_ready(x->w->loop, &x->ready);
+    else if (tt__ws_over(x))
         wake(x, TT__WS_CLOSED);
     tt__ws_script_unref(x);
 }
@@ -282,12 +286,23 @@ static void call_handler(struct tt__ws_script *x, const struct tt_ws_event *ev)
     tt_fiber_go(f, push_arguments(f->co, ev));
 }
 
+static struct tt__ws_timer **find_timer(struct tt__ws_script *x, unsigned number)
+{
+    struct tt__ws_timer **p = &x->timers;
+    while (*p && (*p)->number != number)
+        p = &(*p)->next;
+    return p;
+}
+
 static void call_handlers(struct tt__ws_script *x, const struct tt_ws_event *ev)
 {
     lua_State *L = x->w->L;
     int top = lua_gettop(L);
     lua_rawgeti(L, LUA_REGISTRYINDEX, x->handlers_ref);
     if (ev->kind == TT_WS_EV_TIMER) {
+        struct tt__ws_timer *t = *find_timer(x, ev->code);
+        if (t)
+            t->pending = false;
         if (lua_rawgeti(L, -1, (lua_Integer)ev->code) == LUA_TFUNCTION)
             call_handler(x, ev);
     } else if (lua_pushstring(L, event_names[ev->kind]), lua_rawget(L, -2) == LUA_TTABLE) {
@@ -309,13 +324,13 @@ static void dispatch(struct tt_ready *r)
     if (x->hold || !x->home || !x->home->running)
         return;
     tt__ws_script_ref(x);
-    while (x->home && (ev = tt_ws_queue_take(&x->events))) {
+    while (x->home && x->handlers_running < HANDLERS_MAX && (ev = tt_ws_queue_take(&x->events))) {
         call_handlers(x, ev);
         tt_ws_event_free(ev);
     }
     if (x->home && x->s->state != TT_WS_CLOSED)
         resume_reading(x);
-    if (x->home && x->s->state == TT_WS_CLOSED) {
+    if (x->home && x->s->state == TT_WS_CLOSED && !x->events.head) {
         leave(x);
         if (tt__ws_over(x))
             wake(x, TT__WS_CLOSED);
@@ -382,22 +397,17 @@ void tt__ws_handle(lua_State *L, struct tt__ws_script *x, enum tt_ws_event_kind 
 /* --- timers ------------------------------------------------------------------------------------
  */
 
-static struct tt__ws_timer **find_timer(struct tt__ws_script *x, unsigned number)
-{
-    struct tt__ws_timer **p = &x->timers;
-    while (*p && (*p)->number != number)
-        p = &(*p)->next;
-    return p;
-}
-
 static void timer_fired(struct tt_timer *timer)
 {
     struct tt__ws_timer *t =
         (struct tt__ws_timer *)(void *)((char *)timer - offsetof(struct tt__ws_timer, timer));
     struct tt__ws_script *x = t->script;
-    struct tt_ws_event *ev = tt_ws_event_new(TT_WS_EV_TIMER, NULL, 0);
-    ev->code = t->number;
-    to_handlers(x, ev);
+    if (!t->pending) { /* else the script is behind: no tick is called twice at once */
+        struct tt_ws_event *ev = tt_ws_event_new(TT_WS_EV_TIMER, NULL, 0);
+        ev->code = t->number;
+        t->pending = true;
+        to_handlers(x, ev);
+    }
     if (t->period_ns) {
         tt_timer_start(x->w->loop, &t->timer, tt_loop_now(x->w->loop) + t->period_ns);
         return;

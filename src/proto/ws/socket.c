@@ -13,11 +13,14 @@
  * ws_session_duration (dial to the end) for every attempt, failed ones included. */
 #include "base/clock.h"
 #include "base/memory.h"
+#include "proto/http/call.h"
 #include "proto/ws/socket_int.h"
 #include <stdio.h>
 #include <string.h>
 
 enum { PINGS_OPEN_MAX = 64 }; /* of a peer that answers none, the oldest are forgotten */
+
+extern const struct tt_module tt_module_http;
 
 struct tt_ws_ping {
     struct tt_ws_ping *next;
@@ -53,6 +56,7 @@ void tt_ws_unref(struct tt_ws_socket *s)
         return;
     TT_ASSERT(s->conn_closed);
     tt__ws_handshake_free(s);
+    tt__ws_retag(s, NULL);
     tt_ws_reader_fini(&s->reader);
     tt_ws_packer_free(s->packer);
     tt_buf_fini(&s->body);
@@ -88,6 +92,15 @@ void tt__ws_sample(struct tt_ws_socket *s, enum tt_builtin_metric m, double v, u
 {
     if (s->vu)
         tt_vu_sample(s->vu, m, v, s->tags, at);
+}
+
+void tt__ws_retag(struct tt_ws_socket *s, const struct tt_tags *tags)
+{
+    if (tags)
+        tt_tags_keep(tags);
+    if (s->tags)
+        tt_tags_drop(s->tags);
+    s->tags = tags;
 }
 
 void tt__ws_count_bytes(struct tt_ws_socket *s)
@@ -243,12 +256,15 @@ struct tt_ws_socket *tt_ws_open(struct tt_ws_engine *e, struct tt_vu *vu,
         return NULL;
     }
     s->hs->lines = tt_xstrdup(c->lines);
+    s->hs->unix_path = c->unix_path ? tt_xstrdup(c->unix_path) : NULL;
+    s->hs->jar =
+        tt_http_jar_ref(c->jar ? c->jar : tt_http_vu_cookies(tt_vu_state(vu, &tt_module_http)));
     s->hs->deflate = c->deflate;
     s->fragment_bytes = c->fragment_bytes;
     s->hs->subprotocols = c->subprotocols ? tt_xstrdup(c->subprotocols) : NULL;
     s->keep = c->keep;
     s->vu = vu;
-    s->tags = c->tags;
+    tt__ws_retag(s, c->tags);
     s->owner = owner;
     s->owner_data = owner_data;
     s->started_ns = tt_now_ns();

@@ -12,6 +12,8 @@
 #include "proto/ws/frame.h"
 #include "proto/ws/handshake.h"
 
+struct tt_http_jar;
+
 enum tt_ws_state { TT_WS_CONNECTING, TT_WS_OPEN, TT_WS_CLOSING, TT_WS_CLOSED };
 
 enum tt_ws_event_kind {
@@ -48,8 +50,9 @@ void tt_ws_event_free(struct tt_ws_event *ev); /* NULL is fine */
 
 /* Why the handshake failed. kind is static; NULL: it did not. */
 struct tt_ws_failure {
-    const char *kind; /* "connect", "timeout", "status", "protocol", "closed" */
-    int code;         /* error_code */
+    const char *kind;  /* "connect", "timeout", "status", "protocol", "closed" */
+    const char *phase; /* of a timeout: "lookup", "connect", "tls", "answer" */
+    int code;          /* error_code */
     char text[256];
 };
 
@@ -63,7 +66,9 @@ struct tt_ws_config {
     size_t fragment_bytes; /* longer messages go out in frames of at most this; 0: never */
     struct tt_ws_deflate deflate;
     const struct tt_tags *tags;
-    bool keep; /* over iterations */
+    struct tt_http_jar *jar; /* NULL: the VU's */
+    const char *unix_path;   /* dial this socket instead of the URL's host; NULL: do not */
+    bool keep;               /* over iterations */
 };
 
 /* What the owner hears of; called from I/O callbacks and from calls below: no Lua in here. */

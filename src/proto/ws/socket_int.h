@@ -13,11 +13,14 @@ struct tt_ws_handshake {
     struct tt_http_url url; /* of http_url */
     char key[25];
     char *lines, *subprotocols;
+    char *unix_path;              /* NULL: none */
+    struct tt_http_jar *jar;      /* its own reference */
     struct tt_ws_deflate deflate; /* offered */
 };
 void tt__ws_handshake_free(struct tt_ws_socket *s); /* when it is over */
 
 void tt__ws_sample(struct tt_ws_socket *s, enum tt_builtin_metric m, double v, uint64_t at);
+void tt__ws_retag(struct tt_ws_socket *s, const struct tt_tags *tags); /* NULL: none any more */
 void tt__ws_count_bytes(struct tt_ws_socket *s); /* what has gone over the connection since */
 void tt__ws_tell(struct tt_ws_socket *s, enum tt_ws_event_kind kind, const void *p, size_t n,
                  unsigned code);

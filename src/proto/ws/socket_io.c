@@ -5,6 +5,8 @@
 #include <string.h>
 
 enum { SCRATCH_KEEP = 256 * 1024, TAKE_BYTES = 4096 };
+/* Of a peer that pings but does not read, not every ping is answered (RFC 6455 5.5.3). */
+enum { PONG_QUEUE_MAX = 64 * 1024 };
 
 /* --- out ---------------------------------------------------------------------------------------
  */
@@ -83,7 +85,7 @@ static void take_message(struct tt_ws_socket *s, const struct tt_ws_message *m)
         take_data(s, m);
         break;
     case TT_WS_GOT_PING:
-        if (s->state == TT_WS_OPEN)
+        if (s->state == TT_WS_OPEN && tt_ws_buffered(s) < PONG_QUEUE_MAX)
             tt__ws_put(s, TT_WS_PONG, m->data, m->len);
         tt__ws_tell(s, TT_WS_EV_PING, m->data, m->len, 0);
         break;

@@ -4,6 +4,8 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/str.h"
+#include "proto/http/jar.h"
+#include "proto/ws/label.h"
 #include "proto/ws/socket_int.h"
 #include <stdio.h>
 #include <string.h>
@@ -16,6 +18,8 @@ void tt__ws_handshake_free(struct tt_ws_socket *s)
     tt_buf_fini(&s->hs->http_url);
     tt_free(s->hs->lines);
     tt_free(s->hs->subprotocols);
+    tt_free(s->hs->unix_path);
+    tt_http_jar_unref(s->hs->jar);
     tt_free(s->hs);
     s->hs = NULL;
 }
@@ -26,22 +30,38 @@ void tt__ws_dial(struct tt_ws_socket *s)
     char *host = tt_xmalloc(url->host.n + 1);
     memcpy(host, url->host.p, url->host.n);
     host[url->host.n] = '\0';
-    const struct tt_conn_target target = {
-        .host = host, .port = url->port, .tls = url->https ? s->engine->tls : NULL};
+    const struct tt_conn_target target = {.host = host,
+                                          .port = url->port,
+                                          .unix_path = s->hs->unix_path,
+                                          .tls = url->https ? s->engine->tls : NULL};
     tt_conn_open(&s->conn, s->engine->net, &target, &tt__ws_conn_events, s);
     tt_free(host);
 }
 
+static void put_cookie(void *arg, struct tt_slice name, struct tt_slice value)
+{
+    tt_http_cookie_put(arg, name, value);
+}
+
+static int64_t now_ms(void)
+{
+    return (int64_t)(tt_wall_ns() / TT_NS_PER_MS);
+}
+
 void tt__ws_say_hello(struct tt_ws_socket *s)
 {
+    struct tt_buf cookies;
     struct tt_ws_engine *e = s->engine;
-    const struct tt_ws_request r = {
+    struct tt_ws_request r = {
         .url = &s->hs->url,
         .lines = s->hs->lines,
         .subprotocols = s->hs->subprotocols,
         .user_agent = e->opt ? e->opt->user_agent : "ttload/" TT_VERSION,
         .deflate = &s->hs->deflate,
     };
+    tt_buf_init(&cookies, TT_WS_HEAD_MAX);
+    tt_http_jar_for(s->hs->jar, r.url, now_ms(), put_cookie, &cookies);
+    r.cookies = cookies.len ? cookies.data : NULL;
     uint64_t random[2] = {tt_rng_next(&e->w->rng), tt_rng_next(&e->w->rng)};
     uint8_t bytes[16];
     memcpy(bytes, random, sizeof bytes);
@@ -49,6 +69,7 @@ void tt__ws_say_hello(struct tt_ws_socket *s)
     tt_buf_clear(&e->write);
     tt_ws_put_request(&e->write, &r, s->hs->key);
     tt_conn_write(&s->conn, e->write.data, e->write.len);
+    tt_buf_fini(&cookies);
     tt__ws_count_bytes(s);
 }
 
@@ -57,27 +78,17 @@ void tt__ws_say_hello(struct tt_ws_socket *s)
 
 static void set_tags(struct tt_ws_socket *s)
 {
-    struct tt_buf clean;
+    struct tt_buf label;
     char status[16];
     if (!s->vu)
         return;
-    tt_buf_init(&clean, 64 * 1024);
-    bool masked = s->hs->url.has_userinfo && tt_http_url_clean(&s->hs->url, &clean);
-    if (masked) /* the clean form is the http one: put the scheme back */
-        tt_buf_consume(&clean, s->hs->url.https ? 5 : 4);
-    struct tt_buf label;
-    tt_buf_init(&label, 64 * 1024);
-    if (!masked || !tt_buf_puts(&label, s->hs->url.https ? "wss" : "ws") ||
-        !tt_buf_puts(&label, clean.data)) {
-        tt_buf_clear(&label);
-        tt_buf_puts(&label, s->url);
-    }
+    tt_buf_init(&label, TT_WS_HEAD_MAX);
+    tt_ws_label(&s->hs->url, &label);
     snprintf(status, sizeof status, "%d", s->status);
     const struct tt_tag tags[] = {{"url", label.len ? label.data : ""},
                                   {"status", status},
                                   {"subproto", s->subprotocol ? s->subprotocol : ""}};
-    s->tags = tt_tags_system(s->engine->w->tags, s->tags, tags, s->status ? 3 : 1);
-    tt_buf_fini(&clean);
+    tt__ws_retag(s, tt_tags_system(s->engine->w->tags, s->tags, tags, s->status ? 3 : 1));
     tt_buf_fini(&label);
 }
 
@@ -110,14 +121,6 @@ void tt__ws_refuse(struct tt_ws_socket *s, const char *kind, int code, const cha
     tt_ws_unref(s);
 }
 
-void tt__ws_too_late(struct tt_ws_socket *s)
-{
-    bool connected = s->conn.at.connected;
-    tt__ws_refuse(s, "timeout", connected ? 1050 : 1211,
-                  connected ? "the handshake was not answered in time (params.timeout)"
-                            : "no connection in time (params.timeout)");
-}
-
 /* --- the answer --------------------------------------------------------------------------------
  */
 
@@ -144,7 +147,10 @@ static void accepted(struct tt_ws_socket *s)
 
 static void answer(struct tt_ws_socket *s, enum tt_ws_answer a)
 {
-    s->status = s->hs->response.status;
+    const struct tt_ws_response *r = &s->hs->response;
+    s->status = r->status;
+    if (r->status && a != TT_WS_MORE)
+        tt_http_jar_store(s->hs->jar, &s->hs->url, r->head.data, r->head.len, now_ms());
     if (a == TT_WS_ACCEPTED)
         accepted(s);
     else if (a == TT_WS_REFUSED)
@@ -158,7 +164,10 @@ size_t tt__ws_take_answer(struct tt_ws_socket *s, const char *p, size_t n)
     struct tt_ws_handshake *hs = s->hs;
     const struct tt_ws_offer offer = {hs->key, hs->subprotocols, &hs->deflate};
     size_t used;
-    answer(s, tt_ws_response_read(&hs->response, p, n, &offer, &used));
+    enum tt_ws_answer a = tt_ws_response_read(&hs->response, p, n, &offer, &used);
+    if (a == TT_WS_MORE && hs->response.body.len == TT_WS_REFUSED_MAX)
+        a = TT_WS_REFUSED; /* what would follow is not kept */
+    answer(s, a);
     return used;
 }
 
@@ -169,4 +178,25 @@ void tt__ws_answer_ended(struct tt_ws_socket *s)
         answer(s, a == TT_WS_REFUSED ? a : TT_WS_BAD);
     else
         tt__ws_refuse(s, "connect", 1000, "the server closed the connection before it answered");
+}
+
+void tt__ws_too_late(struct tt_ws_socket *s)
+{
+    const struct tt_conn_stamps *at = &s->conn.at;
+    const char *text = "the handshake was not answered in time (params.timeout)";
+    int code = at->connected ? 1050 : 1211;
+    if (s->hs->response.status) { /* refused; only the body is not complete */
+        answer(s, TT_WS_REFUSED);
+        return;
+    }
+    s->failure.phase = "answer";
+    if (!at->connected) {
+        s->failure.phase = at->looked_up ? "connect" : "lookup";
+        text = at->looked_up ? "no connection in time (params.timeout)"
+                             : "the name was not looked up in time (params.timeout)";
+    } else if (s->hs->url.https && !at->secured) {
+        s->failure.phase = "tls";
+        text = "the TLS handshake did not end in time (params.timeout)";
+    }
+    tt__ws_refuse(s, "timeout", code, text);
 }

@@ -53,6 +53,8 @@ static void push_error(lua_State *L, const struct tt_ws_socket *s)
     lua_setfield(L, -2, "kind");
     lua_pushinteger(L, s->failure.code);
     lua_setfield(L, -2, "error_code");
+    lua_pushstring(L, s->failure.phase); /* nil when NULL */
+    lua_setfield(L, -2, "phase");
     if (!s->status)
         return;
     lua_pushinteger(L, s->status);

@@ -30,6 +30,7 @@ struct tt__ws_timer {
     struct tt__ws_script *script;
     unsigned number;
     uint64_t period_ns; /* 0: once */
+    bool pending;       /* its call is in the queue of events */
 };
 
 /* Behind the userdata; counted: the userdata, the VU's list, running handlers. */

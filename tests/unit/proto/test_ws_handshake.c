@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The opening handshake: the request's text, the reading of answers. */
 #include "proto/ws/handshake.h"
+#include "proto/ws/label.h"
 #include "unit.h"
 
 /* RFC 6455 1.3 */
@@ -167,9 +168,58 @@ static void a_header_block_without_end_is_bad(void **state)
     free(text);
 }
 
+static void the_jars_cookies_give_way_to_the_scripts(void **state)
+{
+    (void)state;
+    struct tt_buf url, out;
+    struct tt_http_url u;
+    const char *why;
+    tt_buf_init(&url, 1024);
+    tt_buf_init(&out, 4096);
+    assert_true(tt_ws_url("ws://h.test", 11, &url, &u, &why));
+    struct tt_ws_request r = {.url = &u, .lines = "", .cookies = "a=1; b=2", .deflate = &deflate};
+    assert_true(tt_ws_put_request(&out, &r, key));
+    assert_non_null(strstr(out.data, "\r\nCookie: a=1; b=2\r\n"));
+    r.lines = "Cookie: c=3\r\n";
+    tt_buf_clear(&out);
+    assert_true(tt_ws_put_request(&out, &r, key));
+    assert_null(strstr(out.data, "a=1"));
+    assert_non_null(strstr(out.data, "\r\nCookie: c=3\r\n"));
+    tt_buf_fini(&url);
+    tt_buf_fini(&out);
+}
+
+static void secrets_are_masked_in_tags(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {
+        {"ws://h/a?b=c", "ws://h/a?b=c"},
+        {"wss://u:p@h:1?token=abc", "wss://****:****@h:1?token=****"},
+        {"ws://h/?a=1&access_token=x&b=2", "ws://h/?a=1&access_token=****&b=2"},
+        {"ws://h/?apiKey=x&X-Amz-Signature=y&SIG=z",
+         "ws://h/?apiKey=****&X-Amz-Signature=****&SIG=****"},
+        {"ws://h/?monkey=x&token=&token", "ws://h/?monkey=x&token=&token"},
+        {"ws://h/token=x?", "ws://h/token=x?"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct tt_buf url, out;
+        struct tt_http_url u;
+        const char *why;
+        tt_buf_init(&url, 1024);
+        tt_buf_init(&out, 1024);
+        assert_true(tt_ws_url(cases[i][0], strlen(cases[i][0]), &url, &u, &why));
+        assert_true(tt_ws_label(&u, &out));
+        assert_string_equal(out.data, cases[i][1]);
+        tt_buf_fini(&url);
+        tt_buf_fini(&out);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_jars_cookies_give_way_to_the_scripts),
+        cmocka_unit_test(secrets_are_masked_in_tags),
         cmocka_unit_test(request_has_what_the_rfc_asks_for),
         cmocka_unit_test(the_scripts_host_header_replaces_ours),
         cmocka_unit_test(other_schemes_and_fragments_are_refused),
