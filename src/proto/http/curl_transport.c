@@ -35,7 +35,7 @@ struct carrier {
     size_t fed; /* bytes of a big body given to libcurl */
     char connect_to_text[72];
     struct curl_slist connect_to;
-    bool has_connect_to, has_custom_method, paused;
+    bool has_connect_to, has_custom_method, paused, head_complete;
     enum shape shape;
     char error[CURL_ERROR_SIZE];
 };
@@ -88,6 +88,11 @@ static size_t on_header(char *p, size_t size, size_t n, void *arg)
         if (x->https)
             note_tls(c);
     }
+    if (n >= 5 && memcmp(p, "HTTP/", 5) == 0)
+        c->head_complete = false;
+    else if (c->head_complete)
+        return n; /* a trailer */
+    c->head_complete = p[0] == '\r' || p[0] == '\n';
     if (n > 11 && (p[0] | 0x20) == 's' && tt_strnieq(p, "set-cookie:", 11))
         x->sets_cookies = true;
     if (tt_http_headers_add(&x->head, p, n))
@@ -285,7 +290,7 @@ static void curl_start(void *self, struct tt_http_session *s, struct tt_http_exc
     c->x = x;
     x->carrier = c;
     c->error[0] = '\0';
-    c->paused = false;
+    c->paused = c->head_complete = false;
     curl_easy_setopt(easy, CURLOPT_SHARE, share_of(s));
     curl_easy_setopt(easy, CURLOPT_URL, x->url);
     set_method(c, x);
@@ -355,7 +360,9 @@ static void on_transfer_done(struct tt_transfer *t, CURLcode result)
     struct tt_http_exchange *x = c->x;
     CURL *easy = t->easy;
     take_measures(c, x);
-    if (result == CURLE_OK) {
+    if (result == CURLE_OK && !c->head_complete) { /* libcurl takes what there was of the head */
+        tt_http_error_set(&x->error, TT_HTTP_E_OTHER, "unexpected EOF");
+    } else if (result == CURLE_OK) {
         tt_http_body_end(x);
     } else if (!x->error.code) { /* else a callback refused what came, and said why */
         long err = 0, verify = 0;

@@ -604,8 +604,19 @@ static void a_body_ends_with_the_connection_or_its_chunks(void **state)
     trip_free(t);
 }
 
+static void trailers_are_no_headers(void **state)
+{
+    struct trip *t = told(*state, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+                                  "1\r\na\r\n0\r\nX-Trailer: 1\r\n\r\n");
+    body_is(t, "a");
+    assert_null(strstr(t->x.head.data, "X-Trailer"));
+    trip_free(t);
+}
+
 static void an_answer_that_ends_too_early_is_an_error(void **state)
 {
+    fails(told(*state, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX-Ha"), TT_HTTP_E_OTHER,
+          "unexpected EOF");
     fails(told(*state, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc"), TT_HTTP_E_OTHER,
           "unexpected EOF");
     fails(told(*state, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab"),
@@ -721,6 +732,7 @@ int main(void)
         TEST(tls_to_a_plain_server_is_no_tls),
         TEST(interim_answers_leave_nothing_behind),
         TEST(a_body_ends_with_the_connection_or_its_chunks),
+        TEST(trailers_are_no_headers),
         TEST(an_answer_that_ends_too_early_is_an_error),
         TEST(what_is_not_http_is_malformed),
         TEST(an_encoding_that_is_not_what_it_says_is_a_decoding_error),
