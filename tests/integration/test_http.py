@@ -24,6 +24,17 @@ def answer(h, body):
     elif path == "/slow":
         time.sleep(0.5)
         h.send(200, b"late")
+    elif path == "/switch":
+        h.send_response_only(101)
+        h.send_header("Upgrade", "other")
+        h.end_headers()
+    elif path == "/short":
+        h.close_connection = True
+        h.send_response(200)
+        h.send_header("Content-Length", "99")
+        h.end_headers()
+        h.wfile.write(b"part")
+        h.wfile.flush()
     elif path == "/drop":
         h.close_connection = True
         h.connection.shutdown(2)
@@ -50,6 +61,30 @@ class Http(Case):
           r = http.get(url .. "/headers")
           expect(r.headers["X-TWO"], "1, 2") expect(r.headers:all("x-two")[2], "2")
           expect(r.cookies.k[1].value, "v")""")
+
+    def test_a_url_that_cannot_be_asked_fails_as_a_request_does(self):
+        self.get("""
+          for bad, code in pairs { ["example.com/"] = 1000, [""] = 1000, ["http://127.0.0.1:99999/"] = 1210,
+                                   ["http://127.0.0.1:abc/"] = 1020, ["http://u:secret@h h/"] = 1020 } do
+            local r = http.get(bad)
+            expect(r.status, 0) expect(r.error_code, code) expect(r.body, nil)
+            if not r.error:find("invalid URL", 1, true) then error(r.error) end
+            local ok, message = pcall(http.get, bad, { throw = true })
+            expect(ok, false) expect(message:find("secret"), nil)
+          end""")
+
+    def test_a_body_is_nil_where_none_can_be_and_partial_where_it_broke_off(self):
+        self.get("""
+          expect(http.get(url .. "/status/204").body, nil) expect(http.get(url .. "/status/200").body, "body")
+          local r = http.get(url .. "/short")
+          expect(r.status, 0) expect(r.body, "part") expect(r:json("a"), nil)""")
+
+    def test_a_change_of_protocol_raises_and_leaves_no_sample(self):
+        result = self.get("""
+          local ok, message = pcall(http.get, url .. "/switch")
+          expect(ok, false)
+          if not message:find("status 101", 1, true) then error(message) end""")
+        self.assertNotIn("http_reqs", result.json()["metrics"])
 
     def test_every_verb_sends_its_method_and_body(self):
         self.get("""
@@ -109,7 +144,7 @@ class Http(Case):
         self.get("""
           local _, message = pcall(http.get, url, { tiemout = 1 })
           expect(message:match("did you mean 'timeout'"), "did you mean 'timeout'")
-          expect(pcall(http.get, "no url"), false) expect(pcall(http.get), false)
+          expect(pcall(http.get), false) expect(pcall(http.get, 1), false)
           expect(pcall(http.get, url, { headers = { a = "x\\ny" } }), false)
           expect(pcall(http.post, url, "a", { json = 1 }), false)
           expect(pcall(function() return http.get(url).statsu end), false)""")

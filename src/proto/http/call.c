@@ -37,9 +37,17 @@ static void reset_results(struct tt_http_exchange *x)
 /* --- failed requests in the log: identical ones are counted, one line a second -----------------
  */
 
-static void log_folded(struct tt_http_engine *e, const char *what, const char *detail,
-                       const struct tt_http_call *c)
+void tt_http_call_show_url(const struct tt_http_call *c, struct tt_buf *out)
 {
+    if (!c->parsed.fault)
+        tt_http_url_clean(&c->parsed, out);
+    else if (!memchr(c->url.p, '@', c->url.n)) /* what is secret in it cannot be told */
+        tt_buf_append(out, c->url.p, c->url.n);
+}
+
+void tt__http_warn(const struct tt_http_call *c, const char *what, const char *detail)
+{
+    struct tt_http_engine *e = c->engine;
     uint64_t now = tt_now_ns(), key = tt_hash_bytes(detail, strlen(detail), 0);
     struct tt_http_fold *f = &e->folds[key % TT_HTTP_FOLDS];
     if (f->key == key && now - f->last_ns < TT_NS_PER_S) {
@@ -51,7 +59,7 @@ static void log_folded(struct tt_http_engine *e, const char *what, const char *d
         snprintf(more, sizeof more, " (and %llu more of these)", (unsigned long long)f->times);
     struct tt_buf clean;
     tt_buf_init(&clean, URL_MAX);
-    tt_http_url_clean(&c->parsed, &clean);
+    tt_http_call_show_url(c, &clean);
     snprintf(fields, sizeof fields, "source=http method=%s url=%.900s", c->method,
              clean.data ? clean.data : "");
     tt_buf_fini(&clean);
@@ -67,7 +75,7 @@ static void finish(struct tt_http_call *c)
     c->active = false;
     tt_timer_stop(c->engine->w->loop, &c->timer);
     if (c->x.error.code && !c->throws)
-        log_folded(c->engine, "request failed", c->x.error.text, c);
+        tt__http_warn(c, "request failed", c->x.error.text);
     tt_op_finish(&c->op);
 }
 
@@ -89,7 +97,8 @@ static void settle_hop(struct tt_http_call *c)
     c->vu->data_received += (double)x->received_bytes;
     if (!x->error.code)
         tt__http_take_cookies(c);
-    emit(c);
+    if (c->status.code != 101) /* the caller raises: no request of its was answered */
+        emit(c);
 }
 
 static void fail_hop(struct tt_http_call *c, int code, const char *text)
@@ -98,6 +107,23 @@ static void fail_hop(struct tt_http_call *c, int code, const char *text)
     if (!c->x.at.end)
         c->x.at.end = tt_now_ns();
     settle_hop(c);
+    finish(c);
+}
+
+/* Nothing can be sent to this URL. One that is none at all leaves no sample and, as in k6, no URL
+ * in the response. */
+static void refuse_url(struct tt_http_call *c)
+{
+    char text[200];
+    snprintf(text, sizeof text, "invalid URL: %s", c->bad_url);
+    reset_results(&c->x);
+    c->x.at.begin = c->x.at.end = tt_now_ns();
+    if (c->parsed.fault != TT_HTTP_URL_BAD) {
+        fail_hop(c, c->parsed.fault == TT_HTTP_URL_PORT ? TT_HTTP_E_DIAL : TT_HTTP_E_OTHER, text);
+        return;
+    }
+    tt_http_error_set(&c->x.error, TT_HTTP_E_BAD_URL, text);
+    c->status = (struct tt_http_status){0};
     finish(c);
 }
 
@@ -174,11 +200,12 @@ static void follow(struct tt_http_call *c, struct tt_slice location)
     struct tt_http_url to, first = {0};
     const char *why = "no URL";
     tt_buf_clear(text);
-    if (!tt_http_url_join(c->x.url, location, text) ||
-        !tt_http_url_parse(text->data, text->len, &to, &why)) {
+    bool joined = tt_http_url_join(c->x.url, location, text);
+    bool good = joined && tt_http_url_parse(text->data, text->len, &to, &why);
+    if (!joined || (!good && to.fault == TT_HTTP_URL_BAD)) {
         char message[128];
         snprintf(message, sizeof message, "bad Location in the redirect: %s", why);
-        tt_http_error_set(&c->x.error, TT_HTTP_E_BAD_URL, message);
+        tt_http_error_set(&c->x.error, TT_HTTP_E_OTHER, message);
         c->status.code = 0;
         finish(c);
         return;
@@ -197,7 +224,11 @@ static void follow(struct tt_http_call *c, struct tt_slice location)
     c->url = (struct tt_slice){text->data, text->len};
     c->redirects--;
     c->hop++;
-    begin_hop(c);
+    c->bad_url = why;
+    if (good)
+        begin_hop(c);
+    else
+        refuse_url(c);
 }
 
 static void use_address(struct tt_http_call *c)
@@ -227,7 +258,7 @@ static void on_exchange(struct tt_http_exchange *x)
         follow(c, location);
     } else {
         if (c->redirects_default)
-            log_folded(c->engine, "stopped following redirects", "the limit is max_redirects", c);
+            tt__http_warn(c, "stopped following redirects", "the limit is max_redirects");
         finish(c);
     }
 }
@@ -395,7 +426,15 @@ void tt_http_call_start(struct tt_http_call *c)
     uint64_t now = tt_loop_now(c->engine->w->loop);
     c->deadline_ns = c->timeout_ns < TT_NEVER - now ? now + c->timeout_ns : TT_NEVER;
     tt_timer_init(&c->timer, on_timer);
-    begin_hop(c);
+    if (c->parsed.fault) {
+        refuse_url(c);
+    } else if (c->timeout_ns == 0) {
+        reset_results(&c->x);
+        c->x.at.begin = now;
+        fail_hop(c, TT_HTTP_E_TIMEOUT, "request timeout: it is 0");
+    } else {
+        begin_hop(c);
+    }
 }
 
 void tt_http_call_cancel(struct tt_http_call *c)

@@ -32,6 +32,7 @@ struct tt_http_call {
     const char *method;
     struct tt_slice url; /* NUL-terminated */
     struct tt_http_url parsed;
+    const char *bad_url;        /* when parsed has a fault: what is wrong; the call fails for it */
     const struct tt_tags *tags; /* the fiber's with params.tags */
     struct tt_buf lines;        /* headers, as tt_http_call_header adds them */
     size_t n_lines;
@@ -39,7 +40,7 @@ struct tt_http_call {
     struct tt_buf cookies;   /* params.cookies, as tt_http_call_cookie adds them */
     const char *body;        /* NULL: none */
     size_t body_len;
-    uint64_t timeout_ns;
+    uint64_t timeout_ns;    /* 0: the call times out at once */
     int64_t redirects;      /* how many may be followed */
     bool redirects_default; /* nobody asked for that limit: say when it is reached */
     bool keep_body, throws;
@@ -100,8 +101,11 @@ bool tt_http_call_header(struct tt_http_call *c, const char *name, size_t name_l
 bool tt_http_call_cookie(struct tt_http_call *c, struct tt_slice name, struct tt_slice value,
                          bool replaces);
 bool tt_http_call_has_header(const struct tt_http_call *c, const char *name);
-/* parsed must hold url. Finishes op when the last response is there; that may be before it returns.
+/* parsed must hold url, or its fault. Finishes op when the last response is there; that may be
+ * before it returns.
  */
 void tt_http_call_start(struct tt_http_call *c);
 void tt_http_call_cancel(struct tt_http_call *c); /* also when it has finished: puts it back */
 void tt_http_call_put(struct tt_http_call *c);    /* back to the pool; c->x is gone */
+/* Appends the URL of the last hop for people to read: user and password are masked. */
+void tt_http_call_show_url(const struct tt_http_call *c, struct tt_buf *out);

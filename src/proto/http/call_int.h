@@ -3,6 +3,9 @@
 #pragma once
 #include "proto/http/call.h"
 
+/* call.c */
+/* A line in the log; identical ones are counted, one a second is written. */
+void tt__http_warn(const struct tt_http_call *c, const char *what, const char *detail);
 /* call_cookies.c */
 /* Before a hop: makes its Cookie line, of the script's cookies and the jar's. */
 void tt__http_put_cookies(struct tt_http_call *c);

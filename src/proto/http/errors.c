@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The error table. Where libcurl says less than k6's network stack does (TLS alerts, which k6 files
- * under "not TCP"), the nearest number of k6's own table is used. */
+/* The error table. Where libcurl says less than k6's network stack does, the nearest number of k6's
+ * own table is used. */
 #include "proto/http/errors.h"
 #include <errno.h>
 #include <openssl/x509_vfy.h>
@@ -54,7 +54,8 @@ void tt_http_error_syscall(struct tt_http_error *e, enum tt_http_op op, int err)
 static void set_verify(struct tt_http_error *e, long verify, const char *detail)
 {
     switch (verify) {
-    case X509_V_OK: /* the chain was fine, so libcurl refused the name */
+    case X509_V_OK:              /* the chain was fine, so libcurl refused the name */
+    case X509_V_ERR_UNSPECIFIED: /* what libcurl has when it refuses the name first */
         tt_http_error_set(e, TT_HTTP_E_WRONG_NAME, detail);
         return;
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
@@ -76,6 +77,8 @@ static void set_tls(struct tt_http_error *e, long os_errno, const char *detail)
         strstr(detail, "packet length too long"))
         tt_http_error_set(e, TT_HTTP_E_NOT_TLS,
                           "tls: first record does not look like a TLS handshake");
+    else if (strstr(detail, " alert "))
+        set(e, TT_HTTP_E_NOT_TCP, "tls: the peer refuses", detail);
     else if (os_errno == ECONNRESET)
         tt_http_error_syscall(e, TT_HTTP_OP_READ, ECONNRESET);
     else

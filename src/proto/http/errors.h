@@ -6,6 +6,7 @@
 
 enum {
     TT_HTTP_E_OTHER = 1000,
+    TT_HTTP_E_NOT_TCP = 1010, /* what the peer says in TLS: a refusal of ours */
     TT_HTTP_E_BAD_URL = 1020,
     TT_HTTP_E_TIMEOUT = 1050,
     TT_HTTP_E_DNS = 1100,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Tables as application/x-www-form-urlencoded: forms and queries, encoded as Go's url.Values. */
+#include "proto/http/call_int.h"
 #include "proto/http/params_int.h"
 #include "vu/args.h"
 #include "vu/value.h"
@@ -71,6 +72,26 @@ size_t tt__http_push_keys(lua_State *L, const struct tt__http_request *r, const 
     return n;
 }
 
+/* key=value for each of the list on top (popped). A table with names goes as nothing, as in k6. */
+static void put_list(lua_State *L, const struct tt__http_request *r,
+                     const struct tt__http_form *form, struct tt_slice key)
+{
+    lua_Integer len = (lua_Integer)lua_rawlen(L, -1);
+    for (lua_Integer k = 1; k <= len; k++) {
+        lua_rawgeti(L, -1, k);
+        put_pair(L, r, form, key);
+    }
+    lua_pushnil(L);
+    if (len || !lua_next(L, -2)) {
+        lua_pop(L, 1);
+        return;
+    }
+    lua_pop(L, 3);
+    lua_pushliteral(L, "");
+    put_pair(L, r, form, key);
+    tt__http_warn(r->call, "a form has no tables within tables, empty text is sent", key.p);
+}
+
 void tt__http_put_form(lua_State *L, const struct tt__http_request *r,
                        const struct tt__http_form *form)
 {
@@ -80,12 +101,7 @@ void tt__http_put_form(lua_State *L, const struct tt__http_request *r,
     for (size_t i = 0; i < n; i++) {
         lua_pushlstring(L, keys[i].p, keys[i].n);
         if (lua_rawget(L, table) == LUA_TTABLE) {
-            lua_Integer len = (lua_Integer)lua_rawlen(L, -1);
-            for (lua_Integer k = 1; k <= len; k++) {
-                lua_rawgeti(L, -1, k);
-                put_pair(L, r, form, keys[i]);
-            }
-            lua_pop(L, 1);
+            put_list(L, r, form, keys[i]);
         } else {
             put_pair(L, r, form, keys[i]);
         }

@@ -27,9 +27,10 @@ static const struct tt_op_class op_class = {"http request", cancel};
 static int raise_failure(lua_State *L, struct tt_http_call *c)
 {
     tt_buf_clear(&c->wire);
-    tt_http_url_clean(&c->parsed, &c->wire);
+    tt_http_call_show_url(c, &c->wire);
     luaL_where(L, 1);
-    lua_pushfstring(L, "http: %s %s: %s", c->method, c->wire.data, c->x.error.text);
+    lua_pushfstring(L, "http: %s %s: %s", c->method, c->wire.len ? c->wire.data : "",
+                    c->x.error.text);
     lua_concat(L, 2);
     tt_http_call_put(c);
     return lua_error(L);
@@ -39,7 +40,11 @@ static int answered(lua_State *L, int status, lua_KContext op)
 {
     (void)status;
     struct tt_http_call *c = call_of((struct tt_op *)(void *)op);
-    if (c->x.error.code && c->throws)
+    bool switched = !c->x.error.code && c->status.code == 101;
+    if (switched)
+        tt_http_error_set(&c->x.error, TT_HTTP_E_OTHER,
+                          "the server switches protocols (status 101), which http cannot follow");
+    if (c->x.error.code && (c->throws || switched))
         return raise_failure(L, c);
     tt__http_response_push(L, c, 2);
     tt_http_call_put(c);

@@ -27,8 +27,6 @@ static void read_timeout(lua_State *L, struct tt__http_request *r, const char *n
     int value = lua_gettop(L);
     const char *what = tt__param_what(L, r, name);
     r->call->timeout_ns = tt_args_duration(L, value, what);
-    if (r->call->timeout_ns == 0)
-        luaL_error(L, "%s: it must be more than 0", what);
     lua_settop(L, value);
 }
 

@@ -36,20 +36,30 @@ static char *place(char *at, struct tt_slice *s, const char *p, size_t n)
     return at + n + 1;
 }
 
+/* A failed one has what had arrived. */
+static bool has_body(const struct tt_http_call *c)
+{
+    int status = c->status.code;
+    if (c->x.error.code)
+        return c->x.body.len != 0;
+    return c->keep_body && status >= 200 && status != 204 && status != 304;
+}
+
 void tt__http_response_push(lua_State *L, const struct tt_http_call *c, int body_index)
 {
     const struct tt_http_exchange *x = &c->x;
     const bool failed = x->error.code != 0;
+    const struct tt_slice url = c->parsed.fault == TT_HTTP_URL_BAD ? (struct tt_slice){0} : c->url;
     const size_t head = x->head.len, body = x->body.len, error = failed ? strlen(x->error.text) : 0,
                  method = strlen(c->method);
     struct response *r = lua_newuserdatauv(
-        L, sizeof *r + head + body + error + method + c->url.n + c->lines.len + 6, UV_COUNT);
+        L, sizeof *r + head + body + error + method + url.n + c->lines.len + 6, UV_COUNT);
     luaL_setmetatable(L, RESPONSE_TYPE);
     *r = (struct response){
         .status = failed ? 0 : c->status.code,
         .error_code = failed ? x->error.code : tt_http_status_error_code(c->status.code),
         .remote_port = x->remote_port,
-        .has_body = !failed && c->keep_body,
+        .has_body = has_body(c),
         .proto = failed ? NULL : c->status.proto,
         .tls_version = x->tls_version,
         .tls_cipher = x->tls_cipher,
@@ -60,7 +70,7 @@ void tt__http_response_push(lua_State *L, const struct tt_http_call *c, int body
     at = place(at, &r->body, x->body.data, body);
     at = place(at, &r->error, x->error.text, error);
     at = place(at, &r->method, c->method, method);
-    at = place(at, &r->url, c->url.p, c->url.n);
+    at = place(at, &r->url, url.p, url.n);
     place(at, &r->lines, c->lines.data, c->lines.len);
     if (!failed) /* a slice of x->head, so one of our copy of it */
         r->status_text =
@@ -407,9 +417,9 @@ static int l_json(lua_State *L)
     const struct response *r = luaL_checkudata(L, 1, RESPONSE_TYPE);
     const char *path = luaL_optstring(L, 2, NULL);
     if (!r->has_body && r->status)
-        return luaL_error(L, "json: the body was not kept (response_type \"none\", or option "
-                             "discard_response_bodies)");
-    return tt__http_json(L, r->body.p, r->has_body ? r->body.n : 0, path);
+        return luaL_error(L, "json: there is no body (status 204 or 304), or it was not kept "
+                             "(response_type \"none\", option discard_response_bodies)");
+    return tt__http_json(L, r->body.p, r->status ? r->body.n : 0, path);
 }
 
 static int l_tostring(lua_State *L)

@@ -7,27 +7,25 @@
 #include <curl/curl.h>
 #include <string.h>
 
-static bool fail(const char **why, const char *text)
+static bool fail(struct tt_http_url *u, int fault, const char **why, const char *text)
 {
+    u->fault = fault;
     *why = text;
     return false;
 }
 
-static bool parse_port(struct tt_slice digits, uint16_t *port)
+static bool parse_port(struct tt_http_url *u, struct tt_slice digits, const char **why)
 {
     unsigned v = 0;
-    if (digits.n == 0)
-        return true; /* "host:" means the default port */
-    if (digits.n > 5)
-        return false;
     for (size_t i = 0; i < digits.n; i++) {
         if (digits.p[i] < '0' || digits.p[i] > '9')
-            return false;
-        v = v * 10 + (unsigned)(digits.p[i] - '0');
+            return fail(u, TT_HTTP_URL_BAD, why, "bad port");
+        v = v > 65535 ? v : v * 10 + (unsigned)(digits.p[i] - '0');
     }
     if (v > 65535)
-        return false;
-    *port = (uint16_t)v;
+        return fail(u, TT_HTTP_URL_PORT, why, "bad port, 65535 is the highest");
+    if (digits.n) /* "host:" means the default port */
+        u->port = (uint16_t)v;
     return true;
 }
 
@@ -38,29 +36,70 @@ static bool parse_authority(struct tt_http_url *u, const char **why)
     if (a.n && a.p[0] == '[') {
         const char *close = memchr(a.p, ']', a.n);
         if (!close)
-            return fail(why, "'[' without ']' in the host");
+            return fail(u, TT_HTTP_URL_BAD, why, "'[' without ']' in the host");
         u->host = (struct tt_slice){a.p + 1, (size_t)(close - a.p - 1)};
         if (close + 1 < end && close[1] != ':')
-            return fail(why, "something follows ']' in the host");
+            return fail(u, TT_HTTP_URL_BAD, why, "something follows ']' in the host");
         colon = close + 1 < end ? close + 1 : NULL;
     } else {
         colon = memchr(a.p, ':', a.n);
         u->host = (struct tt_slice){a.p, colon ? (size_t)(colon - a.p) : a.n};
     }
-    if (u->host.n == 0)
-        return fail(why, "no host");
     for (size_t i = 0; i < u->host.n; i++)
         if ((unsigned char)u->host.p[i] <= ' ' || strchr("\"<>\\^`{|}\x7f", u->host.p[i]))
-            return fail(why, "a character that no host name has");
-    if (colon && !parse_port((struct tt_slice){colon + 1, (size_t)(end - colon - 1)}, &u->port))
-        return fail(why, "bad port");
+            return fail(u, TT_HTTP_URL_BAD, why, "a character that no host name has");
+    if (colon && !parse_port(u, (struct tt_slice){colon + 1, (size_t)(end - colon - 1)}, why))
+        return false;
+    return u->host.n || fail(u, TT_HTTP_URL_SCHEME, why, "no host");
+}
+
+static int hex(char c)
+{
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
+}
+
+/* Every % of the path and of the fragment begins an escape. */
+static bool well_escaped(struct tt_slice rest)
+{
+    bool query = false;
+    for (size_t i = 0; i < rest.n; i++) {
+        char c = rest.p[i];
+        query = c == '#' ? false : query || c == '?';
+        if (c == '%' && !query &&
+            (rest.n - i < 3 || hex(rest.p[i + 1]) < 0 || hex(rest.p[i + 2]) < 0))
+            return false;
+    }
     return true;
+}
+
+/* Neither http:// nor https://: is it a URL all the same, to Go's parser and so to k6? */
+static bool other_scheme(struct tt_http_url *u, const char *text, size_t n, const char **why)
+{
+    size_t scheme = 0;
+    while (scheme < n && strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                                "0123456789+-.",
+                                text[scheme]))
+        scheme++;
+    bool starts_well = n && ((text[0] | 0x20) >= 'a' && (text[0] | 0x20) <= 'z');
+    bool has_scheme = scheme < n && text[scheme] == ':' && scheme && starts_well;
+    const char *colon = memchr(text, ':', n), *end = text;
+    while (end < text + n && *end != '/' && *end != '?' && *end != '#')
+        end++;
+    if (!has_scheme && colon && colon < end)
+        return fail(u, TT_HTTP_URL_BAD, why, "it has a colon, but no scheme before it");
+    return fail(u, TT_HTTP_URL_SCHEME, why, "it does not begin with http:// or https://");
 }
 
 bool tt_http_url_parse(const char *text, size_t n, struct tt_http_url *u, const char **why)
 {
     *u = (struct tt_http_url){0};
     const char *p, *end = text + n;
+    for (const char *c = text; c < end; c++)
+        if ((unsigned char)*c < ' ' || *c == 0x7f)
+            return fail(u, TT_HTTP_URL_BAD, why, "it has a control character");
     if (n >= 7 && tt_strnieq(text, "http://", 7)) {
         u->port = 80;
         p = text + 7;
@@ -69,11 +108,8 @@ bool tt_http_url_parse(const char *text, size_t n, struct tt_http_url *u, const 
         u->port = 443;
         p = text + 8;
     } else {
-        return fail(why, "it does not begin with http:// or https://");
+        return other_scheme(u, text, n, why);
     }
-    for (const char *c = text; c < end; c++)
-        if ((unsigned char)*c < ' ' || *c == 0x7f)
-            return fail(why, "it has a control character");
     const char *rest = p, *at = NULL;
     while (rest < end && *rest != '/' && *rest != '?' && *rest != '#') {
         if (*rest == '@')
@@ -88,6 +124,8 @@ bool tt_http_url_parse(const char *text, size_t n, struct tt_http_url *u, const 
     }
     u->authority = (struct tt_slice){p, (size_t)(rest - p)};
     u->rest = (struct tt_slice){rest, (size_t)(end - rest)};
+    if (!well_escaped(u->rest))
+        return fail(u, TT_HTTP_URL_BAD, why, "a % that two hexadecimal digits do not follow");
     return parse_authority(u, why);
 }
 
@@ -103,39 +141,36 @@ bool tt_http_url_clean(const struct tt_http_url *u, struct tt_buf *out)
            put(out, u->authority) && put(out, u->rest);
 }
 
-static bool unsafe(unsigned char c)
+static bool unsafe(unsigned char c, bool query)
 {
-    return c <= ' ' || c >= 0x7f || c == '"' || c == '<' || c == '>';
+    return c <= ' ' || c == 0x7f || (!query && (c > 0x7f || strchr("\"<>^`{|}\\", c)));
 }
 
 bool tt_http_url_plain(const struct tt_http_url *u, const char *text, size_t n)
 {
+    bool query = false;
     if (u->has_userinfo)
         return false;
-    for (size_t i = 0; i < n; i++)
-        if (unsafe((unsigned char)text[i]) || text[i] == '#')
+    for (size_t i = 0; i < n; i++) {
+        if (unsafe((unsigned char)text[i], query) || text[i] == '#')
             return false;
+        query |= text[i] == '?';
+    }
     return true;
 }
 
 bool tt_http_url_wire(const struct tt_http_url *u, struct tt_buf *out)
 {
+    bool query = false;
     if (!tt_buf_puts(out, u->https ? "https://" : "http://") || !put(out, u->authority))
         return false;
     for (size_t i = 0; i < u->rest.n && u->rest.p[i] != '#'; i++) {
         unsigned char c = (unsigned char)u->rest.p[i];
-        if (!(unsafe(c) ? tt_buf_printf(out, "%%%02X", c) : tt_buf_putc(out, (char)c)))
+        if (!(unsafe(c, query) ? tt_buf_printf(out, "%%%02X", c) : tt_buf_putc(out, (char)c)))
             return false;
+        query |= c == '?';
     }
     return true;
-}
-
-static int hex(char c)
-{
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
 }
 
 bool tt_http_url_basic_auth(const struct tt_http_url *u, struct tt_buf *out)

@@ -18,17 +18,24 @@ struct tt_http_url {
     struct tt_slice host;      /* without brackets, case as written */
     struct tt_slice authority; /* host[:port] as written, brackets included */
     struct tt_slice rest;      /* from the path on: "", "/a?b#c", "?q" */
+    enum {
+        TT_HTTP_URL_GOOD,
+        TT_HTTP_URL_BAD,    /* no URL at all */
+        TT_HTTP_URL_SCHEME, /* one, but without http:// or https:// or without a host */
+        TT_HTTP_URL_PORT    /* one that no TCP port fits */
+    } fault;
 };
 
-/* Slices point into text. On false *why says what is wrong ("no host"). */
+/* Slices point into text. On false fault is set and *why says what is wrong ("no host"). */
 bool tt_http_url_parse(const char *text, size_t n, struct tt_http_url *u, const char **why);
 /* The URL for tags: user and password masked ("****:****@", "****@"). Same text when there is
  * nothing to mask. */
 bool tt_http_url_clean(const struct tt_http_url *u, struct tt_buf *out);
-/* True when text can go on the wire as it is: no spaces, no control or non-ASCII bytes, no userinfo
- * or fragment to take out. */
+/* True when text can go on the wire as it is: nothing to encode, no userinfo or fragment to take
+ * out. */
 bool tt_http_url_plain(const struct tt_http_url *u, const char *text, size_t n);
-/* What is sent: without userinfo and fragment, unsafe bytes percent-encoded. */
+/* What is sent: without userinfo and fragment; bytes that no path has are percent-encoded, in the
+ * query spaces only (k6 sends the rest of it as it is written). */
 bool tt_http_url_wire(const struct tt_http_url *u, struct tt_buf *out);
 /* "Basic <base64 of the decoded userinfo>". */
 bool tt_http_url_basic_auth(const struct tt_http_url *u, struct tt_buf *out);

@@ -75,10 +75,8 @@ void tt__http_url_open(lua_State *L)
 static void parse(lua_State *L, const struct tt__http_request *r)
 {
     struct tt_http_call *c = r->call;
-    const char *why = "";
     c->url.p = lua_tolstring(L, TT__ARG_URL, &c->url.n);
-    if (!tt_http_url_parse(c->url.p, c->url.n, &c->parsed, &why))
-        luaL_error(L, "%s: bad URL '%s': %s", r->what, c->url.p, why);
+    tt_http_url_parse(c->url.p, c->url.n, &c->parsed, &c->bad_url);
 }
 
 void tt__http_read_url(lua_State *L, struct tt__http_request *r)

@@ -184,13 +184,11 @@ static void http_rig_free(struct http_rig *h)
 static struct tt_http_call *http_rig_call(struct http_rig *h, const char *method, const char *url)
 {
     struct tt_err err = {0};
-    const char *why = "";
     struct tt_http_call *c = tt_http_call_get(&h->engine, h->vu, &h->hv, &err);
     assert_non_null(c);
     c->method = method;
     c->url = (struct tt_slice){url, strlen(url)};
-    if (!tt_http_url_parse(url, strlen(url), &c->parsed, &why))
-        fail_msg("%s: %s", url, why);
+    tt_http_url_parse(url, strlen(url), &c->parsed, &c->bad_url);
     c->tags = tt_tags_empty(h->rig->w->tags);
     c->timeout_ns = 60 * TT_NS_PER_S;
     c->redirects = 10;

@@ -317,9 +317,59 @@ static void a_bad_location_is_an_error(void **state)
     struct http_rig *h = http_rig_new(&a, 1, NULL);
     struct tt_http_call *c = http_rig_call(h, "GET", "http://127.0.0.1/");
     tt_http_call_start(c);
-    ends_with_error(c, 1020, "bad Location");
+    ends_with_error(c, 1000, "it does not begin with http:// or https://");
     assert_int_equal(h->fake.n_sent, 1);
-    count_is(h, "http_reqs", 1);
+    count_is(h, "http_reqs", 2);
+    count_is(h, "http_req_failed", 1);
+    tt_http_call_put(c);
+    http_rig_free(h);
+}
+
+static void refused(const char *url, int code, double samples)
+{
+    struct http_rig *h = http_rig_new(&ok, 1, NULL);
+    struct tt_http_call *c = http_rig_call(h, "GET", url);
+    tt_http_call_start(c);
+    ends_with_error(c, code, "invalid URL");
+    assert_int_equal(h->fake.n_sent, 0);
+    count_is(h, "http_reqs", samples);
+    tt_http_call_put(c);
+    http_rig_free(h);
+}
+
+static void a_url_that_nothing_can_be_sent_to_is_an_error(void **state)
+{
+    (void)state;
+    refused("http://127.0.0.1:abc/", 1020, 0);
+    refused("http://127.0.0.1:65536/", 1210, 1);
+    refused("127.0.0.1/", 1000, 1);
+    refused("", 1000, 1);
+}
+
+static void a_timeout_of_nothing_is_over_at_once(void **state)
+{
+    (void)state;
+    struct http_rig *h = http_rig_new(&ok, 1, NULL);
+    struct tt_http_call *c = http_rig_call(h, "GET", "http://127.0.0.1/");
+    c->timeout_ns = 0;
+    tt_http_call_start(c);
+    ends_with_error(c, 1050, "request timeout");
+    assert_int_equal(h->fake.n_sent, 0);
+    count_is(h, "http_req_failed", 1);
+    tt_http_call_put(c);
+    http_rig_free(h);
+}
+
+static void switching_protocols_leaves_no_sample(void **state)
+{
+    (void)state;
+    const struct answer a = {.head = "HTTP/1.1 101 Switching Protocols\r\n"};
+    struct http_rig *h = http_rig_new(&a, 1, NULL);
+    struct tt_http_call *c = http_rig_call(h, "GET", "http://127.0.0.1/");
+    tt_http_call_start(c);
+    assert_true(c->op.finished);
+    assert_int_equal(c->status.code, 101);
+    count_is(h, "http_reqs", 0);
     tt_http_call_put(c);
     http_rig_free(h);
 }
@@ -860,6 +910,9 @@ int main(void)
         cmocka_unit_test(the_referer_is_the_hop_before),
         cmocka_unit_test(a_referer_of_the_script_stays),
         cmocka_unit_test(a_bad_location_is_an_error),
+        cmocka_unit_test(a_url_that_nothing_can_be_sent_to_is_an_error),
+        cmocka_unit_test(a_timeout_of_nothing_is_over_at_once),
+        cmocka_unit_test(switching_protocols_leaves_no_sample),
         cmocka_unit_test(the_last_hops_url_and_method_are_the_calls),
         cmocka_unit_test(userinfo_is_sent_as_authorization),
         cmocka_unit_test(the_next_address_is_tried_when_one_cannot_be_reached),

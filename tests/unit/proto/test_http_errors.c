@@ -124,6 +124,7 @@ static void certificates_are_unknown_misnamed_or_otherwise_bad(void **state)
         int code;
         const char *begins;
     } cases[] = {
+        {X509_V_ERR_UNSPECIFIED, 1311, "no alternative certificate subject name matches"},
         {X509_V_OK, 1311, "no alternative certificate subject name matches"},
         {X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT, 1310, "x509: certificate signed by unknown"},
         {X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN, 1310, "x509: certificate signed by unknown"},
@@ -152,8 +153,12 @@ static void handshakes_fail_for_want_of_tls_or_within_it(void **state)
         {CURLE_SSL_CONNECT_ERROR, 0, 0, "error:0A0000C6:SSL routines::packet length too long", 1301,
          not_tls},
         {CURLE_SSL_CONNECT_ERROR, 0, 0, "unknown protocol", 1301, not_tls},
-        {CURLE_SSL_CONNECT_ERROR, 0, 0, "tlsv1 alert protocol version", 1300,
-         "tls: tlsv1 alert protocol version"},
+        {CURLE_SSL_CONNECT_ERROR, 0, 0, "tlsv1 alert protocol version", 1010,
+         "tls: the peer refuses: tlsv1 alert protocol version"},
+        {CURLE_SSL_CONNECT_ERROR, ECONNRESET, 0, "sslv3 alert handshake failure", 1010,
+         "tls: the peer refuses: sslv3 alert handshake failure"},
+        {CURLE_SSL_CONNECT_ERROR, 0, 0, "unsafe legacy renegotiation disabled", 1300,
+         "tls: unsafe legacy renegotiation disabled"},
         {CURLE_SSL_CONNECT_ERROR, ECONNRESET, 0, "OpenSSL SSL_connect: Connection reset by peer",
          1220, "read: connection reset by peer"},
         {CURLE_SSL_CACERT_BADFILE, 0, 0, "error setting certificate file", 1310,

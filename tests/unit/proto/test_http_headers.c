@@ -208,7 +208,7 @@ static void ports_are_numbers_up_to_65535_or_absent(void **state)
         int port; /* -1: refused */
     } cases[] = {
         {"http://h:", 80},         {"https://h:/", 443},    {"http://h:65535", 65535},
-        {"http://h:65536", -1},    {"http://h:000080", -1}, {"http://h:00080", 80},
+        {"http://h:65536", -1},    {"http://h:000080", 80}, {"http://h:00080", 80},
         {"http://h:-1", -1},       {"http://h: 80", -1},    {"http://[::1]:8080/", 8080},
         {"http://[::1]8080/", -1}, {"http://h:80:81", -1},  {"HTTP://h:1", 1},
     };

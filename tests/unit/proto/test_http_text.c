@@ -42,20 +42,42 @@ static void a_url_has_its_parts(void **state)
 static void what_is_no_url_is_refused_with_a_reason(void **state)
 {
     (void)state;
-    static const char *const bad[] = {"",
-                                      "h",
-                                      "ftp://h/",
-                                      "http://",
-                                      "http:///x",
-                                      "http://h:x",
-                                      "http://h:99999",
-                                      "http://[::1",
-                                      "http://h:0x50"};
+    static const struct {
+        const char *url;
+        int fault;
+    } bad[] = {
+        {"", TT_HTTP_URL_SCHEME},
+        {"h", TT_HTTP_URL_SCHEME},
+        {"h/a:b", TT_HTTP_URL_SCHEME},
+        {"/a", TT_HTTP_URL_SCHEME},
+        {"ftp://h/", TT_HTTP_URL_SCHEME},
+        {"h:80/", TT_HTTP_URL_SCHEME},
+        {"http:/h", TT_HTTP_URL_SCHEME},
+        {"http://", TT_HTTP_URL_SCHEME},
+        {"http:///x", TT_HTTP_URL_SCHEME},
+        {"http://:80/x", TT_HTTP_URL_SCHEME},
+        {"http://h:65536", TT_HTTP_URL_PORT},
+        {"http://h:99999999999999999999", TT_HTTP_URL_PORT},
+        {"127.0.0.1:80/", TT_HTTP_URL_BAD},
+        {"://h", TT_HTTP_URL_BAD},
+        {"a b:c", TT_HTTP_URL_BAD},
+        {"http://h:x", TT_HTTP_URL_BAD},
+        {"http://[::1", TT_HTTP_URL_BAD},
+        {"http://[::1]x", TT_HTTP_URL_BAD},
+        {"http://h:0x50", TT_HTTP_URL_BAD},
+        {"http:// h", TT_HTTP_URL_BAD},
+        {"http://h/\n", TT_HTTP_URL_BAD},
+        {"http://h/%zz", TT_HTTP_URL_BAD},
+        {"http://h/%4", TT_HTTP_URL_BAD},
+        {"http://h/?%41#%4g", TT_HTTP_URL_BAD},
+    };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct tt_http_url u;
         const char *why = NULL;
-        if (tt_http_url_parse(bad[i], strlen(bad[i]), &u, &why))
-            fail_msg("'%s' was taken", bad[i]);
+        if (tt_http_url_parse(bad[i].url, strlen(bad[i].url), &u, &why))
+            fail_msg("'%s' was taken", bad[i].url);
+        if ((int)u.fault != bad[i].fault)
+            fail_msg("'%s': fault %d, not %d", bad[i].url, (int)u.fault, bad[i].fault);
         assert_non_null(why);
     }
 }
@@ -70,6 +92,8 @@ static void tags_and_the_wire_show_no_secrets(void **state)
         {"http://u@h/x", "http://****@h/x", "http://h/x"},
         {"http://h/a b#frag", "http://h/a b#frag", "http://h/a%20b"},
         {"http://h/\xc3\xa9", "http://h/\xc3\xa9", "http://h/%C3%A9"},
+        {"http://h/{a|b}?{%zz \xc3\xa9?#f", "http://h/{a|b}?{%zz \xc3\xa9?#f",
+         "http://h/%7Ba%7Cb%7D?{%zz%20\xc3\xa9?"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct tt_http_url u = parse(cases[i].url);
