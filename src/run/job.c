@@ -146,24 +146,27 @@ static void padded(struct tt_timer *t)
 
 /* When the slot may go on after a complete iteration; 0: now. Pacing is a grid of the slot's own:
  * an iteration longer than a step is an overrun, and begins a new grid. */
-static uint64_t pad_until(struct tt__slot *s, uint64_t now_ns)
+static uint64_t pad_until(struct tt__slot *s)
 {
     struct tt__job *job = s->job;
     const struct tt_scenario *sc = job->sc;
     uint64_t shortest = job->lane->run->plan->opt.min_iteration_duration;
-    uint64_t until = shortest ? s->vu->started_ns + shortest : 0;
+    if (!shortest && !sc->pacing_ns) /* the clock need not be asked */
+        return 0;
+    uint64_t now = tt_loop_now(job->lane->loop),
+             until = shortest ? s->vu->started_ns + shortest : 0;
     if (sc->pacing_ns) {
         s->next_ns = (s->next_ns ? s->next_ns : s->vu->started_ns) + sc->pacing_ns;
-        if (s->next_ns < now_ns) {
-            tt_vu_sample(s->vu, TT_M_pacing_overruns, 1, s->vu->tags, now_ns);
-            s->next_ns = now_ns;
+        if (s->next_ns < now) {
+            tt_vu_sample(s->vu, TT_M_pacing_overruns, 1, s->vu->tags, now);
+            s->next_ns = now;
         }
         until = s->next_ns > until ? s->next_ns : until;
         /* no waiting for an iteration that would not begin any more */
         uint64_t last = job->start_ns + tt_scenario_regular_ns(sc) + job->lane->paused_ns;
         until = until > last && !job->lane->paused ? last : until;
     }
-    return until > now_ns ? until : 0;
+    return until > now ? until : 0;
 }
 
 static void iteration_ended(struct tt_vu *vu, enum tt_outcome how, lua_State *co, int nresults,
@@ -186,7 +189,7 @@ static void iteration_ended(struct tt_vu *vu, enum tt_outcome how, lua_State *co
         if (!lane->stopping)
             tt__jobs_stop(lane);
     }
-    uint64_t until = complete && !lane->stopping ? pad_until(s, tt_loop_now(lane->loop)) : 0;
+    uint64_t until = complete && !lane->stopping ? pad_until(s) : 0;
     if (until)
         tt_timer_start(lane->loop, &s->pad, until);
     else if (complete)

@@ -244,7 +244,7 @@ static void run_hooks(struct tt_vu *vu, enum hook which)
                                              : which == HOOK_RETURNED ? m->iteration_returned
                                                                       : m->iteration_end;
         if (fn)
-            fn(vu, tt_vu_state(vu, m));
+            fn(vu, vu->in->state + vu->w->in->vu_state_offset[i]);
     }
 }
 

@@ -5,6 +5,7 @@ Every figure is client CPU (user and system time of the client's process), which
 less than wall time. Rounds take turns, medians are compared, ratios are what counts."""
 import argparse
 import datetime
+import json
 import os
 import platform
 import re
@@ -87,6 +88,29 @@ export const options = { insecureSkipTLSVerify: true,
 export default function () { http.get('%s'); sleep(60); }
 """
 EMPTY_LUA = "return { options = { iterations = %d, vus = 1 }, default = function() end }\n"
+LATENESS_LUA = """
+local json, execution = require "ttload.json", require "ttload.execution"
+local name, third = "iteration_start_lateness", nil
+return {
+  options = { summary_trend_stats = { "p(50)", "p(90)", "p(99)", "p(99.9)", "max" },
+    submetrics = { name .. "{third:0}", name .. "{third:2}" },
+    scenarios = { s = { executor = "constant-arrival-rate", rate = 10000, duration = "%ds", pre_allocated_vus = 200 } } },
+  default = function()
+    local now = execution.scenario.progress * 3 // 1 | 0
+    if now ~= third then
+      third, execution.vu.tags.third = now, now
+    end
+  end,
+  handle_summary = function(data)
+    local out, m = {}, data.metrics
+    for label, values in pairs { whole = m[name], first = m[name .. "{third:0}"], last = m[name .. "{third:2}"] } do
+      out[label] = values.values
+    end
+    out.started = m.iterations.values.count
+    return { stdout = json.encode(out) }
+  end,
+}
+"""
 SLEEP_K6 = """
 import { sleep } from 'k6';
 export const options = { scenarios: { s: { executor: 'constant-vus', vus: %d, duration: '60s', gracefulStop: '0s' } } };
@@ -140,6 +164,16 @@ class Bench:
         if p.returncode:
             raise RuntimeError(f"{command[0]} ended with {p.returncode}")
         return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, p.stdout.decode()
+
+    def row(self, title, unit, name, values, mark=None, at_most=True):
+        """A figure of its own, with an absolute mark."""
+        median = statistics.median(values)
+        text = ""
+        if mark is not None:
+            holds = median <= mark if at_most else median >= mark
+            text = f"{'<=' if at_most else '>='} {mark}: {'holds' if holds else 'does not hold yet'}"
+        self.rows.append((title, unit, name, median, min(values), max(values), None, text))
+        print(f"  {name:12} {median:10.2f}  ({min(values):.2f} .. {max(values):.2f})  {text}", flush=True)
 
     def compare(self, title, unit, runs, better, marks):
         """runs: name -> function that gives a figure; marks: peer -> (ratio, holds when at most or at least)."""
@@ -284,9 +318,11 @@ class Bench:
     def engine(self):
         n = 100000 if self.short else 1000000
         script, empty = self.path("empty.lua", EMPTY_LUA % n), self.path("start.lua", EMPTY_LUA % 1)
-        self.compare("empty iterations per CPU-second", "thousands", {
-            "ttload": lambda: n / 1000 / self.cpu(self.ttload, "run", "--quiet", "--workers", "1", script)[0]},
-            "more is better", {})
+        title = "empty iterations per CPU-second"
+        print(f"\n{title} (thousands, more is better)", flush=True)
+        self.row(title, "thousands", "ttload", [
+            n / 1000 / self.cpu(self.ttload, "run", "--quiet", "--workers", "1", script)[0] for _ in range(self.rounds)],
+            mark=500, at_most=False)
 
         def start_up():
             begin = time.monotonic()
@@ -294,6 +330,24 @@ class Bench:
             return (time.monotonic() - begin) * 1000
 
         self.compare("a whole run of one empty iteration, wall time", "ms", {"ttload": start_up}, "less is better", {})
+
+    def lateness(self):
+        """Against the schedule. Other load on the machine decides about the tail, so once more without it: above it."""
+        seconds = 3 if self.short else 10
+        script = self.path("late.lua", LATENESS_LUA % seconds)
+        ways = {"": []}
+        first = shutil.which("chrt")
+        if first and subprocess.run([first, "-f", "1", "true"], stderr=subprocess.DEVNULL, check=False).returncode == 0:
+            ways[", real-time priority"] = [first, "-f", "1"]
+        for way, prefix in ways.items():
+            title = f"start lateness of constant-arrival-rate at 10,000/s{way}"
+            print(f"\n{title} (us, less is better)", flush=True)
+            runs = [json.loads(self.cpu(*prefix, self.ttload, "run", "--quiet", script)[1]) for _ in range(self.rounds)]
+            for name, mark in (("p(50)", 100), ("p(90)", None), ("p(99)", 500), ("p(99.9)", None), ("max", None)):
+                self.row(title, "us", name, [run["whole"][name] * 1000 for run in runs], mark)
+            self.row(title, "us", "drift", [(run["last"]["p(50)"] - run["first"]["p(50)"]) * 1000 for run in runs], 50)
+            self.row(title, "us", "% not started", [100 - run["started"] / seconds / 100 for run in runs], 0.1)
+        self.notes.append("drift: the median lateness of the last third of the run less that of the first third")
 
     def markdown(self):
         cpu = re.search(r"model name\s*: (.*)", open("/proc/cpuinfo", encoding="ascii").read())
@@ -317,7 +371,7 @@ class Bench:
         return "\n".join(lines).rstrip() + "\n"
 
 
-PARTS = ("engine", "http", "ws", "memory")
+PARTS = ("engine", "lateness", "http", "ws", "memory")
 
 
 def wait_port(port):
