@@ -87,7 +87,8 @@ struct tt_exec_class {
     /* --- executors that start iterations by the clock; NULL in others. Return as step does. */
     /* A start of another worker, for which one of our idle slots is reserved. */
     uint64_t (*handed)(struct tt_exec *e, uint64_t intended_ns, uint64_t now_ns);
-    uint64_t (*grown)(struct tt_exec *e, uint64_t now_ns); /* one of the VUs asked for is there */
+    /* One of the VUs asked for is there, or could not be made. */
+    uint64_t (*grown)(struct tt_exec *e, uint64_t now_ns, bool made);
     /* --- executors that can be changed while they run; NULL in others. False with err: why not.
      * The next step is due at once. */
     bool (*scale)(struct tt_exec *e, const struct tt_scale *s, uint64_t now_ns, struct tt_err *err);

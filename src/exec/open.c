@@ -187,14 +187,14 @@ uint64_t tt__open_handed(struct tt_exec *e, uint64_t intended_ns, uint64_t now_n
     return next_call(o, now_ns);
 }
 
-uint64_t tt__open_grown(struct tt_exec *e, uint64_t now_ns)
+uint64_t tt__open_grown(struct tt_exec *e, uint64_t now_ns, bool made)
 {
     struct tt__open *o = of(e);
     uint64_t waiting;
     uint32_t slot = e->n_slots;
     TT_ASSERT(o->growing);
     o->growing--;
-    if (over(o, now_ns))
+    if (!made || over(o, now_ns))
         return next_call(o, now_ns);
     tt__exec_add_slots(e, slot + 1);
     tt__exec_activate(e, slot);

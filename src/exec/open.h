@@ -28,7 +28,7 @@ int64_t tt__open_take_item(struct tt__open *o); /* the next item; moves on */
 uint64_t tt__open_step(struct tt_exec *e, uint64_t now_ns);
 uint64_t tt__open_done(struct tt_exec *e, uint32_t slot, uint64_t now_ns, bool interrupted);
 uint64_t tt__open_handed(struct tt_exec *e, uint64_t intended_ns, uint64_t now_ns);
-uint64_t tt__open_grown(struct tt_exec *e, uint64_t now_ns);
+uint64_t tt__open_grown(struct tt_exec *e, uint64_t now_ns, bool made);
 void tt__open_stop(struct tt_exec *e, uint64_t now_ns);
 bool tt__open_finished(const struct tt_exec *e);
 struct tt_exec_progress tt__open_progress(const struct tt_exec *e, uint64_t now_ns);

@@ -150,6 +150,15 @@ static void call(struct tt_run *r, enum tt_stage_kind stage, const char *fn, cJS
                        .kind = ORDER_CALL, .stage = stage, .function = fn, .argument = argument});
 }
 
+/* The script has called abort(). */
+static void aborted(struct tt_run *r, const char *message)
+{
+    if (!r->stop_asked)
+        tt_log(TT_LOG_ERROR, "the test was aborted by the script%s%s", *message ? ": " : "",
+               message);
+    tt__end_badly(r, TT_EXIT_ABORT);
+}
+
 /* What a failed setup or teardown means. */
 static void call_failed(struct tt_run *r, struct tt__report *rep, const char *fn,
                         uint64_t timeout_ns, int timeout_code)
@@ -162,7 +171,7 @@ static void call_failed(struct tt_run *r, struct tt__report *rep, const char *fn
     } else if (rep->outcome == TT_FAILED) { /* already logged with its traceback */
         tt__end_badly(r, TT_EXIT_SCRIPT);
     } else if (rep->outcome == TT_ABORTED) {
-        tt__end_badly(r, TT_EXIT_ABORT);
+        aborted(r, rep->err.text);
     } else if (rep->failed) {
         tt__end_badly(r, TT_EXIT_SCRIPT);
         tt_err_set(&r->err, TT_EXIT_SCRIPT,
@@ -360,10 +369,7 @@ static void receive(struct tt_letter *l)
         got_call(r, rep);
         break;
     case REPORT_ABORT:
-        if (!r->stop_asked)
-            tt_log(TT_LOG_ERROR, "the test was aborted by the script%s%s",
-                   rep->result.len ? ": " : "", rep->result.len ? rep->result.data : "");
-        tt__end_badly(r, TT_EXIT_ABORT);
+        aborted(r, rep->result.len ? rep->result.data : "");
         tt__stop_scenarios(r);
         break;
     case REPORT_FAIL:

@@ -325,23 +325,33 @@ static uint64_t host_discard_queue(void *host)
     return tt__share_discard(((struct tt__job *)host)->share);
 }
 
+/* False: the script's init failed. That costs a start, and perhaps those to come, but not the load
+ * that runs. */
+static bool grow_one(struct tt__lane *lane)
+{
+    struct tt_err err = {0};
+    struct tt_vu *vu = tt__lane_add_vu(lane, tt__extra_vu(lane->run), &err);
+    if (vu) {
+        lane->idle[lane->n_idle++] = vu;
+        return true;
+    }
+    if (err.exit_code == TT_EXIT_ABORT)
+        tt__services.abort_test(lane->w, err.text);
+    else
+        tt_log(TT_LOG_ERROR, "init of a further virtual user: %s", err.text);
+    return false;
+}
+
 /* Makes VUs for half a millisecond, then lets the load run. */
 static void grow_some(struct tt_timer *t)
 {
     struct tt__job *job = FROM(t, struct tt__job, grow);
     struct tt__lane *lane = job->lane;
     uint64_t end = tt_now_ns() + TT_NS_PER_S / 2000;
-    struct tt_err err;
     while (job->to_grow && !lane->stopping && tt_now_ns() < end) {
-        struct tt_vu *vu = tt__lane_add_vu(lane, tt__extra_vu(lane->run), &err);
         job->to_grow--;
-        if (!vu) {
-            tt_log(TT_LOG_ERROR, "init of a further virtual user: %s", err.text);
-            job->to_grow = 0;
-            return;
-        }
-        lane->idle[lane->n_idle++] = vu;
-        arm(job, job->cls->grown(job->exec, tt__jobs_now(lane)));
+        bool made = grow_one(lane);
+        arm(job, job->cls->grown(job->exec, tt__jobs_now(lane), made));
     }
     if (job->to_grow && !lane->stopping)
         tt_timer_start(lane->loop, t, tt_loop_now(lane->loop) + 1);

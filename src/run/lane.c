@@ -82,7 +82,28 @@ static bool make_vus(struct tt__lane *lane, struct tt_err *err)
     return true;
 }
 
-static void close_lane(struct tt__lane *lane)
+bool tt__lane_open(struct tt__lane *lane, struct tt_err *err)
+{
+    struct tt_run *r = lane->run;
+    const struct tt_worker_config c = {
+        .index = lane->index,
+        .loop = lane->loop,
+        .script = r->script,
+        .plan = r->plan,
+        .registry = r->registry,
+        .env = r->plan->env,
+        .n_env = r->plan->n_env,
+        .services = &tt__services,
+        .allow_unsafe = r->plan->opt.allow_unsafe,
+        .user = lane,
+    };
+    lane->w = tt_worker_new(&c, err);
+    if (lane->w)
+        tt_shard_feed(lane->w->shard, r->feed);
+    return lane->w && make_vus(lane, err);
+}
+
+void tt__lane_close(struct tt__lane *lane)
 {
     tt__jobs_free(lane);
     for (size_t i = 0; i < lane->n_vus; i++)
@@ -97,27 +118,11 @@ static void close_lane(struct tt__lane *lane)
 void *tt__lane_main(void *arg)
 {
     struct tt__lane *lane = arg;
-    struct tt_run *r = lane->run;
     struct tt__report *rep = tt__report_new(lane, REPORT_READY);
-    const struct tt_worker_config c = {
-        .index = lane->index,
-        .loop = lane->loop,
-        .script = r->script,
-        .plan = r->plan,
-        .registry = r->registry,
-        .env = r->plan->env,
-        .n_env = r->plan->n_env,
-        .services = &tt__services,
-        .allow_unsafe = r->plan->opt.allow_unsafe,
-        .user = lane,
-    };
-    lane->w = tt_worker_new(&c, &rep->err);
-    if (lane->w)
-        tt_shard_feed(lane->w->shard, r->feed);
-    rep->failed = !lane->w || !make_vus(lane, &rep->err);
+    rep->failed = !tt__lane_open(lane, &rep->err);
     tt__report_post(lane, rep);
     tt_loop_run(lane->loop); /* until ORDER_QUIT */
-    close_lane(lane);
+    tt__lane_close(lane);
     tt_loop_close_mailbox(lane->loop);
     tt__report_post(lane, tt__report_new(lane, REPORT_GONE));
     return NULL;

@@ -245,6 +245,8 @@ struct tt_run {
 };
 
 /* lane.c: the worker's thread */
+bool tt__lane_open(struct tt__lane *lane, struct tt_err *err); /* its worker and its planned VUs */
+void tt__lane_close(struct tt__lane *lane);
 void *tt__lane_main(void *lane);
 extern const struct tt_services tt__services;
 /* share.c */

@@ -289,7 +289,7 @@ void tt_fiber_fail_iteration(struct tt_fiber *f)
 void tt__vu_begins(const struct tt_fiber *f)
 {
     struct tt_vu *vu = f->vu;
-    uint64_t now = tt_now_ns();
+    uint64_t now = tt_loop_now(vu->w->loop);
     if (f == vu->in->main && now >= vu->intended_ns)
         tt_vu_sample(vu, TT_M_iteration_start_lateness, tt_ns_to_ms(now - vu->intended_ns),
                      vu->tags, now);
@@ -318,7 +318,7 @@ static void finish(struct tt_vu *vu, enum tt_outcome how)
     struct tt_worker *w = vu->w;
     lua_State *co = NULL;
     run_hooks(vu, HOOK_END);
-    emit_iteration(vu, how, tt_now_ns());
+    emit_iteration(vu, how, tt_loop_now(w->loop));
     in->busy = false;
     vu->iteration++;
     vu->iteration_in_scenario++;
@@ -387,7 +387,7 @@ static struct tt_fiber *begin(struct tt_vu *vu, const char *fn, tt_vu_ended ende
     in->ended_arg = arg;
     in->rng_due = in->seeded;
     vu->data_sent = vu->data_received = 0;
-    vu->started_ns = tt_now_ns();
+    vu->started_ns = tt_loop_now(vu->w->loop);
     struct tt_fiber *f = tt_fiber_new(vu, NULL);
     f->on_end = main_ended;
     in->main = f;

@@ -345,7 +345,7 @@ static inline void sim_run(struct sim *s, uint64_t until)
             break;
         case SIM_GROWN:
             memmove(l->grown, l->grown + 1, --l->n_grown * sizeof *l->grown);
-            l->due = s->cls->grown(l->e, s->now);
+            l->due = s->cls->grown(l->e, s->now, true);
             break;
         case SIM_STEP:
             l->due = s->cls->step(l->e, s->now);

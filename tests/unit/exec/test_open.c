@@ -287,9 +287,10 @@ static void machines_together_do_what_one_does(void **state)
         const char *executor;
         bool numbers;
     } executors[] = {
-        {"constant-vus", false},         {"ramping-vus", false},
-        {"shared-iterations", true},     {"per-vu-iterations", true},
-        {"constant-arrival-rate", true}, {"ramping-arrival-rate", true},
+        {"constant-vus", false},          {"ramping-vus", false},
+        {"shared-iterations", true},      {"per-vu-iterations", true},
+        {"constant-arrival-rate", true},  {"ramping-arrival-rate", true},
+        {"externally-controlled", false},
     };
     for (size_t k = 0; k < sizeof executors / sizeof *executors; k++)
         for (unsigned workers = 1; workers <= 2; workers++) {
