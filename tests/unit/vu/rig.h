@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A worker with a fake clock, and VUs of a script given as text. */
 #pragma once
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "unit.h"
