@@ -15,6 +15,8 @@
 ---@field throw? boolean
 ---@field response_type? "text"|"binary"|"none"
 ---@field json? any # the body, as JSON
+---@field on_chunk? fun(piece: string, res: ttload.http.response): boolean? # the body as it arrives; false ends it
+---@field reconnect? integer|{ max: integer?, delay: (number|string)? } # of sse
 
 ---@class ttload.http.cookie
 ---@field name string
@@ -91,7 +93,16 @@ function CookieJar:delete(url, name) end
 ---@field request ttload.http.request # what was sent at last
 ---@field tls_version string?
 ---@field tls_cipher_suite string?
+---@field tls_resumed boolean # with the TLS session of an earlier connection
+---@field body_size integer # bytes of the body, decompressed
+---@field wire_size integer # bytes of the body as they came
 ---@field json fun(self: ttload.http.response, path?: string): any
+
+---@class ttload.http.event
+---@field event string # "message" when the server gives no name
+---@field data string
+---@field id string?
+---@field retry integer? # milliseconds
 
 ---@class ttload.http
 local M = { CookieJar = CookieJar }
@@ -143,5 +154,12 @@ M.put, M.patch, M.del, M.options = M.post, M.post, M.post, M.post
 ---@param params? ttload.http.params
 ---@return ttload.http.response
 function M.request(method, url, body, params) end
+
+---@param url string
+---@param params ttload.http.params?
+---@param fn fun(event: ttload.http.event, res: ttload.http.response): boolean?
+---@return ttload.http.response
+---@return integer events
+function M.sse(url, params, fn) end
 
 return M

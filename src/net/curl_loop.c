@@ -158,9 +158,12 @@ static void unwatch(struct tt_curl *c, curl_socket_t fd)
 
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *socketp)
 {
-    (void)easy;
     (void)socketp;
     struct tt_curl *c = arg;
+    void *owner = NULL;
+    curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&owner);
+    if (owner && what != CURL_POLL_REMOVE)
+        ((struct tt_transfer *)owner)->fd = fd;
     int want = what == CURL_POLL_REMOVE ? 0
                                         : (what & CURL_POLL_IN ? UV_READABLE : 0) |
                                               (what & CURL_POLL_OUT ? UV_WRITABLE : 0);
@@ -274,6 +277,7 @@ CURL *tt_curl_easy_new(struct tt_curl *c, struct tt_transfer *t)
 void tt_curl_start(struct tt_curl *c, struct tt_transfer *t)
 {
     t->prereq_ns = t->sent_ns = 0;
+    t->fd = CURL_SOCKET_BAD;
     t->running = true;
     CURLMcode rc = curl_multi_add_handle(c->multi, t->easy);
     TT_ASSERT(rc == CURLM_OK);

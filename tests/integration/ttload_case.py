@@ -4,6 +4,8 @@ import asyncio
 import http.server
 import json
 import os
+import socket
+import struct
 import subprocess
 import tempfile
 import threading
@@ -72,7 +74,8 @@ return M
     def passes(self, body, *arguments, **keywords):
         result = self.script(body, *arguments, **keywords)
         self.assertEqual(result.code, 0, result.err)
-        self.assertNotIn("script_errors", result.json()["metrics"], result.err)
+        if "script_errors" in result.json()["metrics"]:
+            self.fail(result.err)
         return result
 
 
@@ -130,6 +133,69 @@ class HttpServer:
         self.server.shutdown()
         self.thread.join()
         self.server.server_close()
+
+
+class RawServer:
+    """A TCP server on a free port that says whatever do(connection, request) says: request is all up to the end of the
+    headers. Each connection has a thread; what do() raises because the client has gone is no failure."""
+
+    def __init__(self, do):
+        self.do, self.requests, self.threads, self.stopping = do, [], [], threading.Event()
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.port = self.socket.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.thread = threading.Thread(target=self.accept)
+        self.thread.start()
+
+    def accept(self):
+        while not self.stopping.is_set():
+            try:
+                connection, _ = self.socket.accept()
+            except OSError:
+                return
+            t = threading.Thread(target=self.serve, args=(connection,))
+            self.threads.append(t)
+            t.start()
+
+    def serve(self, connection):
+        with connection:
+            connection.settimeout(30)
+            try:
+                request = b""
+                while b"\r\n\r\n" not in request:
+                    piece = connection.recv(65536)
+                    if not piece:
+                        return
+                    request += piece
+                self.requests.append(request)
+                self.do(connection, request)
+            except OSError:
+                pass
+
+    def until_gone(self, connection):
+        """Waits until the client closes the connection or the server stops."""
+        connection.settimeout(0.1)
+        while not self.stopping.is_set():
+            try:
+                if not connection.recv(65536):
+                    return
+            except socket.timeout:
+                pass
+
+    @staticmethod
+    def reset(connection):
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        connection.close()
+
+    def stop(self):
+        if self.stopping.is_set():
+            return
+        self.stopping.set()
+        self.socket.shutdown(socket.SHUT_RDWR)
+        self.thread.join()
+        self.socket.close()
+        for t in self.threads:
+            t.join()
 
 
 class WsServer:

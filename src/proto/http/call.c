@@ -19,6 +19,7 @@
 enum { URL_MAX = 1024 * 1024 };
 
 static void begin_hop(struct tt_http_call *c);
+static void stop(struct tt_http_call *c);
 
 /* What an exchange brings back, as if nothing had come. */
 static void reset_results(struct tt_http_exchange *x)
@@ -70,13 +71,21 @@ void tt__http_warn(const struct tt_http_call *c, const char *what, const char *d
 /* --- the end of a call -------------------------------------------------------------------------
  */
 
+/* A stream's op may be finished already, by a piece that nobody has taken yet. */
+static void wake(struct tt_http_call *c)
+{
+    if (!c->op.finished)
+        tt_op_finish(&c->op);
+}
+
 static void finish(struct tt_http_call *c)
 {
     c->active = false;
+    c->ended = true;
     tt_timer_stop(c->engine->w->loop, &c->timer);
     if (c->x.error.code && !c->throws)
         tt__http_warn(c, "request failed", c->x.error.text);
-    tt_op_finish(&c->op);
+    wake(c);
 }
 
 static void emit(struct tt_http_call *c)
@@ -263,6 +272,42 @@ static void on_exchange(struct tt_http_exchange *x)
     }
 }
 
+/* --- streams -----------------------------------------------------------------------------------
+ */
+
+/* A piece of a stream. Those of a redirect that is followed are not the script's. */
+static void on_arrived(struct tt_http_exchange *x)
+{
+    struct tt_http_call *c = (struct tt_http_call *)((char *)x - offsetof(struct tt_http_call, x));
+    struct tt_slice location;
+    if (!tt_http_headers_status(x->head.data, x->head.len, &c->status))
+        return;
+    if (c->redirects > 0 && is_redirect(c, &location))
+        tt_buf_clear(&x->body);
+    else
+        wake(c);
+}
+
+void tt_http_call_taken(struct tt_http_call *c)
+{
+    tt_buf_clear(&c->x.body);
+    if (c->active)
+        c->engine->transport->resume(c->engine->carrier, &c->x);
+}
+
+void tt_http_call_stop(struct tt_http_call *c, const char *why)
+{
+    tt_buf_clear(&c->x.body);
+    if (c->active)
+        stop(c);
+    if (why)
+        tt_http_error_set(&c->x.error, TT_HTTP_E_TOO_LARGE, why);
+    if (c->active) {
+        settle_hop(c);
+        finish(c);
+    }
+}
+
 /* --- a hop -------------------------------------------------------------------------------------
  */
 
@@ -279,7 +324,10 @@ static void exchange(struct tt_http_call *c)
     x->has_content_type = tt_http_call_has_header(c, "Content-Type");
     x->max_body = c->engine->max_body;
     x->max_ratio = c->engine->max_ratio;
-    x->keep = c->keep_body ? TT_HTTP_KEEP_BODY : TT_HTTP_DISCARD_BODY;
+    x->arrived = on_arrived;
+    x->keep = c->streams     ? TT_HTTP_STREAM_BODY
+              : c->keep_body ? TT_HTTP_KEEP_BODY
+                             : TT_HTTP_DISCARD_BODY;
     c->engine->transport->start(c->engine->carrier, c->hv->session, x);
 }
 

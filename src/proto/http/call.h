@@ -13,6 +13,8 @@
 #include "vu/op.h"
 
 enum { TT_HTTP_ADDRESSES_MAX = 4 };
+/* Of a body's buffer. The limit that users see is the exchange's. */
+#define TT_HTTP_BODY_MAX ((size_t)1 << 32)
 
 /* Per VU, kept by the module. */
 struct tt_http_vu {
@@ -44,6 +46,7 @@ struct tt_http_call {
     int64_t redirects;      /* how many may be followed */
     bool redirects_default; /* nobody asked for that limit: say when it is reached */
     bool keep_body, throws;
+    bool streams; /* the body is taken in pieces: op is finished each time that more has come */
     struct tt_http_expected expected;
 
     /* The result, of the last hop: x.head, x.body, x.error, ...; url, method are those of it too */
@@ -55,6 +58,8 @@ struct tt_http_call {
     struct tt_timer timer;
     uint64_t deadline_ns, dial_deadline_ns;
     bool looking_up, active;
+    bool ended;       /* the last response is there, or the failure */
+    void *owner;      /* of a stream: the binding's */
     bool own_referer; /* among lines: of the hop before, not the script's */
     struct tt_address addrs[TT_HTTP_ADDRESSES_MAX];
     size_t n_addrs, next_addr;
@@ -105,6 +110,10 @@ bool tt_http_call_has_header(const struct tt_http_call *c, const char *name);
  * before it returns.
  */
 void tt_http_call_start(struct tt_http_call *c);
+/* A stream: what lay in x.body was taken; reads on. To wait for more, init op again. */
+void tt_http_call_taken(struct tt_http_call *c);
+/* A stream: the response ends here, because the script has seen enough, or cannot use it: why. */
+void tt_http_call_stop(struct tt_http_call *c, const char *why);
 void tt_http_call_cancel(struct tt_http_call *c); /* also when it has finished: puts it back */
 void tt_http_call_put(struct tt_http_call *c);    /* back to the pool; c->x is gone */
 /* Appends the URL of the last hop for people to read: user and password are masked. */

@@ -17,6 +17,7 @@
 #include <openssl/ssl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 enum {
     OWN_HEADERS = 4,             /* lines that we add to switch libcurl's off */
@@ -401,10 +402,11 @@ static bool curl_dialled(void *self, const struct tt_http_exchange *x)
 {
     (void)self;
     const struct carrier *c = x->carrier;
-    curl_off_t connected = 0;
-    if (c)
-        curl_easy_getinfo(c->transfer.easy, CURLINFO_CONNECT_TIME_T, &connected);
-    return c && (c->transfer.prereq_ns || connected);
+    struct sockaddr_storage peer;
+    socklen_t n = sizeof peer;
+    if (!c)
+        return false;
+    return c->transfer.prereq_ns || getpeername(c->transfer.fd, (struct sockaddr *)&peer, &n) == 0;
 }
 
 /* --- the transport --------------------------------------------------------------------------- */

@@ -6,7 +6,6 @@
 #include "proto/http/call.h"
 
 enum { HEAD_MAX = 1024 * 1024, LINES_MAX = 1024 * 1024, URL_MAX = 1024 * 1024 };
-#define BODY_MAX    ((size_t)1 << 32)   /* the limit that users see is in the exchange */
 #define KEEP_MEMORY ((size_t)64 * 1024) /* a pooled call's buffers are given back above this */
 
 void tt_http_engine_init(struct tt_http_engine *e, struct tt_worker *w,
@@ -93,7 +92,7 @@ static struct tt_http_call *call_new(struct tt_http_engine *e)
     tt_buf_init(&c->hop_url[0], URL_MAX);
     tt_buf_init(&c->hop_url[1], URL_MAX);
     tt_buf_init(&c->x.head, HEAD_MAX);
-    tt_buf_init(&c->x.body, BODY_MAX);
+    tt_buf_init(&c->x.body, TT_HTTP_BODY_MAX);
     return c;
 }
 
@@ -119,7 +118,7 @@ struct tt_http_call *tt_http_call_get(struct tt_http_engine *e, struct tt_vu *vu
     c->body = NULL;
     c->body_len = 0;
     c->hop = 0;
-    c->own_referer = false;
+    c->own_referer = c->streams = c->ended = false;
     return c;
 }
 

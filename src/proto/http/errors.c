@@ -153,8 +153,8 @@ void tt_http_error_curl(struct tt_http_error *e, CURLcode rc, long os_errno, lon
     case CURLE_HTTP2_STREAM:
         set_http2(e, rc, detail);
         return;
-    case CURLE_BAD_CONTENT_ENCODING:
-        set(e, TT_HTTP_E_DECODE, "decompression", detail);
+    case CURLE_OUT_OF_MEMORY: /* what libcurl calls a line over 100 kB; want of memory aborts */
+        tt_http_error_set(e, TT_HTTP_E_TOO_LARGE, "response headers too large: a line");
         return;
     default:
         tt_http_error_set(e, TT_HTTP_E_OTHER, detail);

@@ -36,10 +36,8 @@ static int raise_failure(lua_State *L, struct tt_http_call *c)
     return lua_error(L);
 }
 
-static int answered(lua_State *L, int status, lua_KContext op)
+int tt__http_answer(lua_State *L, struct tt_http_call *c)
 {
-    (void)status;
-    struct tt_http_call *c = call_of((struct tt_op *)(void *)op);
     bool switched = !c->x.error.code && c->status.code == 101;
     if (switched)
         tt_http_error_set(&c->x.error, TT_HTTP_E_OTHER,
@@ -51,8 +49,13 @@ static int answered(lua_State *L, int status, lua_KContext op)
     return 1;
 }
 
-/* The stack holds url, body, params and whatever method points to. */
-static int send_request(lua_State *L, const char *what, const char *method)
+static int answered(lua_State *L, int status, lua_KContext op)
+{
+    (void)status;
+    return tt__http_answer(L, call_of((struct tt_op *)(void *)op));
+}
+
+struct tt_http_call *tt__http_call_new(lua_State *L, const char *what, const char *method)
 {
     struct tt_vu *vu = tt_vu_running(L, what);
     struct tt_err err = {0};
@@ -60,9 +63,18 @@ static int send_request(lua_State *L, const char *what, const char *method)
     struct tt_http_call *c =
         tt_http_call_get(engine_of(vu->w), vu, tt_vu_state(vu, &tt_module_http), &err);
     if (!c)
-        return luaL_error(L, "%s: %s", what, err.text);
+        luaL_error(L, "%s: %s", what, err.text);
     c->method = method;
+    return c;
+}
+
+/* The stack holds url, body, params and whatever method points to. */
+static int send_request(lua_State *L, const char *what, const char *method)
+{
+    struct tt_http_call *c = tt__http_call_new(L, what, method);
     tt__http_read_request(L, c, what);
+    if (c->streams)
+        return tt__http_stream(L, c);
     tt_http_call_start(c);
     return tt_op_suspend(L, &c->op, answered);
 }
@@ -170,10 +182,12 @@ static int open_http(lua_State *L)
         {"cookie_jar", tt__http_l_cookie_jar},
         {"expected_statuses", tt__http_l_expected_statuses},
         {"set_response_callback", tt__http_l_set_response_callback},
+        {"sse", tt__http_l_sse},
         {"url", tt__http_l_url},
         {NULL, NULL},
     };
     tt__http_response_open(L);
+    tt__http_stream_open(L);
     tt__http_url_open(L);
     tt__http_expected_open(L);
     luaL_newlib(L, functions);

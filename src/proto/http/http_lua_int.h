@@ -5,6 +5,30 @@
 #include <lauxlib.h>
 #include <lua.h>
 
+/* http_lua.c */
+/* A call of the running VU, reset; raises when what cannot wait here. */
+struct tt_http_call *tt__http_call_new(lua_State *L, const char *what, const char *method);
+/* The end of a call: pushes its response, or raises its failure; the call is back in its pool. */
+int tt__http_answer(lua_State *L, struct tt_http_call *c);
+
+/* stream_lua.c: what holds a call whose body is taken in pieces */
+void tt__http_stream_open(lua_State *L); /* makes the metatable */
+/* Pushes a holder that cancels its call when the frame is left by an error or a kill. Then start
+ * calls into it. */
+struct tt__http_holder *tt__http_holder_push(lua_State *L, size_t size);
+struct tt__http_holder {
+    struct tt_http_call *call; /* NULL: none under way */
+};
+void tt__http_holder_start(struct tt__http_holder *h, struct tt_http_call *c);
+/* Waits for a piece, or the end: neither is there. */
+int tt__http_holder_wait(lua_State *L, struct tt__http_holder *h, lua_KFunction k);
+/* Pushes the response whose body still comes; it is made once and kept at index at. */
+void tt__http_push_so_far(lua_State *L, struct tt_http_call *c, int at);
+/* The function at params.on_chunk gets the body. */
+int tt__http_stream(lua_State *L, struct tt_http_call *c);
+/* sse_lua.c */
+int tt__http_l_sse(lua_State *L);
+
 /* params_lua.c, params_headers_lua.c, body_lua.c (params_int.h) */
 /* Fills in c from the arguments: url at 1, body at 2, params at 3 (raises on misuse). A body that
  * is made from a table replaces the one at 2. */

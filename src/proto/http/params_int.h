@@ -13,6 +13,7 @@ struct tt__http_request {
     const char *what;         /* "http.get", for messages */
     const char *url_name;     /* of http.url; NULL: none */
     bool has_json, has_query; /* the parameter is given */
+    bool is_sse; /* of http.sse: it takes a parameter more and has no timeout by default */
 };
 
 struct tt__http_param {

@@ -2,6 +2,7 @@
 /* Arguments of a request: URL and params, and the table of parameters. Nothing is held here that a
  * raised error could leak: texts live on the Lua stack or in the call, which is still in its pool.
  */
+#include "base/clock.h"
 #include "proto/http/params_int.h"
 #include "vu/args.h"
 #include "vu/fiber.h"
@@ -77,13 +78,32 @@ static void read_json(lua_State *L, struct tt__http_request *r, const char *name
     r->has_json = true;
 }
 
+static void read_on_chunk(lua_State *L, struct tt__http_request *r, const char *name)
+{
+    tt__param_type(L, r, name, LUA_TFUNCTION);
+    if (r->is_sse)
+        luaL_error(L, "%s: it takes the function as its last argument, not params.on_chunk",
+                   r->what);
+    r->call->streams = true;
+}
+
+/* Read by sse_lua.c. */
+static void read_reconnect(lua_State *L, struct tt__http_request *r, const char *name)
+{
+    (void)L;
+    if (!r->is_sse)
+        luaL_error(L, "%s: params.%s is of http.sse", r->what, name);
+}
+
 static const struct tt__http_param params[] = {
     {"cookies", tt__param_cookies},
     {"headers", tt__param_headers},
     {"jar", tt__param_jar},
     {"json", read_json},
     {"name", read_name},
+    {"on_chunk", read_on_chunk},
     {"query", tt__param_query},
+    {"reconnect", read_reconnect},
     {"redirects", read_redirects},
     {"response_callback", tt__param_response_callback},
     {"response_type", read_response_type},
@@ -150,10 +170,10 @@ static void name_tag(lua_State *L, const struct tt__http_request *r)
 
 void tt__http_read_request(lua_State *L, struct tt_http_call *c, const char *what)
 {
-    struct tt__http_request r = {.call = c, .what = what};
+    struct tt__http_request r = {.call = c, .what = what, .is_sse = c->streams};
     const struct tt_options *opt = c->engine->opt;
     int top = lua_gettop(L);
-    c->timeout_ns = UINT64_C(60000000000);
+    c->timeout_ns = r.is_sse ? TT_NEVER : UINT64_C(60000000000);
     c->redirects = opt ? opt->max_redirects : 10;
     c->redirects_default = !opt || opt->layer[TT_OPT_max_redirects] == TT_LAYER_DEFAULT;
     c->keep_body = !opt || !opt->discard_response_bodies;

@@ -15,7 +15,8 @@ enum { UV_COUNT = UV_REQUEST };
 struct response {
     int status, error_code;
     uint16_t remote_port;
-    bool has_body;
+    bool has_body, tls_resumed;
+    uint64_t body_size, wire_size;
     const char *proto, *tls_version, *tls_cipher; /* static; NULL: none */
     struct tt_http_timings timings;
     char remote_ip[46];
@@ -40,6 +41,8 @@ static char *place(char *at, struct tt_slice *s, const char *p, size_t n)
 static bool has_body(const struct tt_http_call *c)
 {
     int status = c->status.code;
+    if (c->streams)
+        return false;
     if (c->x.error.code)
         return c->x.body.len != 0;
     return c->keep_body && status >= 200 && status != 204 && status != 304;
@@ -50,8 +53,8 @@ void tt__http_response_push(lua_State *L, const struct tt_http_call *c, int body
     const struct tt_http_exchange *x = &c->x;
     const bool failed = x->error.code != 0;
     const struct tt_slice url = c->parsed.fault == TT_HTTP_URL_BAD ? (struct tt_slice){0} : c->url;
-    const size_t head = x->head.len, body = x->body.len, error = failed ? strlen(x->error.text) : 0,
-                 method = strlen(c->method);
+    const size_t head = x->head.len, body = has_body(c) ? x->body.len : 0,
+                 error = failed ? strlen(x->error.text) : 0, method = strlen(c->method);
     struct response *r = lua_newuserdatauv(
         L, sizeof *r + head + body + error + method + url.n + c->lines.len + 6, UV_COUNT);
     luaL_setmetatable(L, RESPONSE_TYPE);
@@ -62,6 +65,9 @@ void tt__http_response_push(lua_State *L, const struct tt_http_call *c, int body
         .has_body = has_body(c),
         .proto = failed ? NULL : c->status.proto,
         .tls_version = x->tls_version,
+        .tls_resumed = x->tls_resumed,
+        .body_size = x->decoded_bytes,
+        .wire_size = x->wire_bytes,
         .tls_cipher = x->tls_cipher,
         .timings = tt_http_timings_of(&x->at),
     };
@@ -288,6 +294,9 @@ enum field {
     F_REQUEST,
     F_TLS_VERSION,
     F_TLS_CIPHER,
+    F_TLS_RESUMED,
+    F_BODY_SIZE,
+    F_WIRE_SIZE,
     F_COUNT
 };
 
@@ -307,6 +316,9 @@ static const char *const field_names[] = {
     [F_REQUEST] = "request",
     [F_TLS_VERSION] = "tls_version",
     [F_TLS_CIPHER] = "tls_cipher_suite",
+    [F_TLS_RESUMED] = "tls_resumed",
+    [F_BODY_SIZE] = "body_size",
+    [F_WIRE_SIZE] = "wire_size",
     [F_COUNT] = "json",
 };
 
@@ -386,6 +398,15 @@ static void push_field(lua_State *L, const struct response *r, enum field f)
         break;
     case F_TLS_VERSION:
         lua_pushstring(L, r->tls_version);
+        break;
+    case F_TLS_RESUMED:
+        lua_pushboolean(L, r->tls_resumed);
+        break;
+    case F_BODY_SIZE:
+        lua_pushinteger(L, (lua_Integer)r->body_size);
+        break;
+    case F_WIRE_SIZE:
+        lua_pushinteger(L, (lua_Integer)r->wire_size);
         break;
     default:
         lua_pushstring(L, r->tls_cipher);

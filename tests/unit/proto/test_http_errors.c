@@ -86,8 +86,9 @@ static void what_libcurl_says_is_kept_where_it_says_more(void **state)
         {CURLE_URL_MALFORMAT, 0, 0, "Port number was not a decimal number", 1020,
          "invalid URL: Port number was not a decimal number"},
         {CURLE_UNSUPPORTED_PROTOCOL, 0, 0, "no ftp", 1020, "invalid URL: no ftp"},
-        {CURLE_BAD_CONTENT_ENCODING, 0, 0, "Unrecognized content encoding type", 1701,
-         "decompression: Unrecognized content encoding type"},
+        {CURLE_OUT_OF_MEMORY, 0, 0, "Out of memory", 1710, "response headers too large: a line"},
+        {CURLE_RECV_ERROR, 0, 0, "Too large response headers: 309000 > 307200", 1710,
+         "response headers too large"},
         {CURLE_TOO_MANY_REDIRECTS, 0, 0, "something else", 1000, "something else"},
         {CURLE_WRITE_ERROR, 0, 0, "too big", 1000, "too big"},
     };
@@ -110,10 +111,10 @@ static void without_a_detail_the_code_explains_itself(void **state)
 {
     (void)state;
     struct tt_http_error e = {0};
-    tt_http_error_curl(&e, CURLE_OUT_OF_MEMORY, 0, 0, "");
-    is(&e, 1000, curl_easy_strerror(CURLE_OUT_OF_MEMORY));
-    tt_http_error_curl(&e, CURLE_OUT_OF_MEMORY, 0, 0, NULL);
-    is(&e, 1000, curl_easy_strerror(CURLE_OUT_OF_MEMORY));
+    tt_http_error_curl(&e, CURLE_WRITE_ERROR, 0, 0, "");
+    is(&e, 1000, curl_easy_strerror(CURLE_WRITE_ERROR));
+    tt_http_error_curl(&e, CURLE_WRITE_ERROR, 0, 0, NULL);
+    is(&e, 1000, curl_easy_strerror(CURLE_WRITE_ERROR));
 }
 
 static void certificates_are_unknown_misnamed_or_otherwise_bad(void **state)
