@@ -31,6 +31,19 @@ void tt_http_error_malformed(struct tt_http_error *e, const char *why)
     set(e, TT_HTTP_E_OTHER, "malformed HTTP response", why);
 }
 
+/* What connect, read and write may end with, beside what has a number of its own. */
+static bool of_the_network(int err)
+{
+    static const int known[] = {EADDRINUSE,   EADDRNOTAVAIL, ECONNABORTED, ECONNREFUSED, EHOSTDOWN,
+                                EHOSTUNREACH, EIO,           EMFILE,       EMSGSIZE,     ENETDOWN,
+                                ENETRESET,    ENETUNREACH,   ENFILE,       ENOBUFS,      ENOMEM,
+                                ENOTCONN,     EPROTO,        EACCES,       EPERM};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (known[i] == err)
+            return true;
+    return false;
+}
+
 void tt_http_error_syscall(struct tt_http_error *e, enum tt_http_op op, int err)
 {
     if (err == ECONNRESET)
@@ -42,7 +55,8 @@ void tt_http_error_syscall(struct tt_http_error *e, enum tt_http_op op, int err)
     else if (err == ETIMEDOUT)
         tt_http_error_set(e, TT_HTTP_E_TIMEOUT, "request timeout");
     else if (op != TT_HTTP_OP_DIAL)
-        set(e, TT_HTTP_E_TCP, op_name(op), err ? strerror(err) : "connection failed");
+        set(e, !err || of_the_network(err) ? TT_HTTP_E_TCP : TT_HTTP_E_ERRNO, op_name(op),
+            err ? strerror(err) : "connection failed");
     else if (err == ECONNREFUSED)
         tt_http_error_set(e, TT_HTTP_E_REFUSED, "dial: connection refused");
     else if (err)

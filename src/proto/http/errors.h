@@ -13,6 +13,7 @@ enum {
     TT_HTTP_E_NO_HOST = 1101,
     TT_HTTP_E_TCP = 1200,
     TT_HTTP_E_BROKEN_PIPE = 1201,
+    TT_HTTP_E_ERRNO = 1202, /* an errno that no call on a connection should have */
     TT_HTTP_E_DIAL = 1210,
     TT_HTTP_E_DIAL_TIMEOUT = 1211,
     TT_HTTP_E_REFUSED = 1212,
@@ -23,8 +24,9 @@ enum {
     TT_HTTP_E_UNKNOWN_CA = 1310,
     TT_HTTP_E_WRONG_NAME = 1311,
     TT_HTTP_E_HTTP2 = 1600,
-    TT_HTTP_E_HTTP2_GOAWAY = 1610, /* unknown code; 1611 + code for the known ones */
-    TT_HTTP_E_HTTP2_STREAM = 1630, /* likewise 1631 + code */
+    TT_HTTP_E_HTTP2_GOAWAY = 1610,     /* unknown code; 1611 + code for the known ones */
+    TT_HTTP_E_HTTP2_STREAM = 1630,     /* likewise 1631 + code */
+    TT_HTTP_E_HTTP2_CONNECTION = 1650, /* likewise; libcurl tells neither these nor GOAWAY's */
     TT_HTTP_E_DECODE = 1701,
     TT_HTTP_E_TOO_LARGE = 1710 /* headers or body over their limit; not in k6 */
 };

@@ -32,6 +32,7 @@ static void system_errors_name_the_operation(void **state)
         {TT_HTTP_OP_READ, ECONNREFUSED, 1200, "read: Connection refused"},
         {TT_HTTP_OP_READ, 0, 1200, "read: connection failed"},
         {TT_HTTP_OP_CLOSE, EIO, 1200, "close: Input/output error"},
+        {TT_HTTP_OP_WRITE, ENOTRECOVERABLE, 1202, "write: State not recoverable"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct tt_http_error e = {0};

@@ -6,6 +6,8 @@
 #include "base/units.h"
 #include "plan/needs.h"
 #include "plan/ramp.h"
+#include "proto/http/errors.h"
+#include "proto/http/expected.h"
 
 static const cJSON *get(const cJSON *q, const char *name)
 {
@@ -335,15 +337,85 @@ static void answer_needs(const cJSON *q, cJSON *out)
     tt_free((void *)(uintptr_t)sc.stages);
 }
 
+/* --- errors of HTTP ------------------------------------------------------------------------------
+ */
+
+/* of: "syscall" with op and errno, or "curl" with rc, verify and detail. */
+static void answer_http_error(const cJSON *q, cJSON *out)
+{
+    static const char *const ops[] = {"dial", "read", "write", "close"};
+    struct tt_http_error e = {0};
+    int op = TT_HTTP_OP_READ;
+    for (int i = 0; i < 4; i++)
+        if (strcmp(text_of(q, "name"), ops[i]) == 0)
+            op = i;
+    if (strcmp(text_of(q, "of"), "syscall") == 0)
+        tt_http_error_syscall(&e, (enum tt_http_op)op, (int)whole_of(q, "errno"));
+    else
+        tt_http_error_curl(&e, (CURLcode)whole_of(q, "rc"), 0, (long)whole_of(q, "verify"),
+                           text_of(q, "detail"));
+    cJSON_AddNumberToObject(out, "code", e.code);
+}
+
+static void answer_http_status(const cJSON *q, cJSON *out)
+{
+    int status = (int)whole_of(q, "status");
+    cJSON_AddNumberToObject(out, "code", tt_http_status_error_code(status));
+    cJSON_AddBoolToObject(out, "expected", tt_http_expected_has(&tt_http_expected_default, status));
+}
+
+static void answer_http_codes(const cJSON *q, cJSON *out)
+{
+    static const struct {
+        const char *id;
+        int code;
+    } codes[] = {
+        {"other", TT_HTTP_E_OTHER},
+        {"non_tcp_network", TT_HTTP_E_NOT_TCP},
+        {"invalid_url", TT_HTTP_E_BAD_URL},
+        {"request_timeout", TT_HTTP_E_TIMEOUT},
+        {"dns", TT_HTTP_E_DNS},
+        {"dns_no_such_host", TT_HTTP_E_NO_HOST},
+        {"tcp", TT_HTTP_E_TCP},
+        {"tcp_broken_pipe", TT_HTTP_E_BROKEN_PIPE},
+        {"tcp_unknown_errno", TT_HTTP_E_ERRNO},
+        {"tcp_dial", TT_HTTP_E_DIAL},
+        {"tcp_dial_timeout", TT_HTTP_E_DIAL_TIMEOUT},
+        {"tcp_dial_refused", TT_HTTP_E_REFUSED},
+        {"tcp_dial_unknown_errno", TT_HTTP_E_DIAL_ERRNO},
+        {"tcp_reset", TT_HTTP_E_RESET},
+        {"tls", TT_HTTP_E_TLS},
+        {"tls_record_header", TT_HTTP_E_NOT_TLS},
+        {"x509_unknown_authority", TT_HTTP_E_UNKNOWN_CA},
+        {"x509_hostname_mismatch", TT_HTTP_E_WRONG_NAME},
+        {"http2", TT_HTTP_E_HTTP2},
+        {"http2_goaway", TT_HTTP_E_HTTP2_GOAWAY},
+        {"http2_stream", TT_HTTP_E_HTTP2_STREAM},
+        {"http2_connection", TT_HTTP_E_HTTP2_CONNECTION},
+        {"response_decompression", TT_HTTP_E_DECODE},
+    };
+    (void)q;
+    for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
+        cJSON_AddNumberToObject(out, codes[i].id, codes[i].code);
+}
+
 int main(void)
 {
     static const struct {
         const char *name;
         void (*answer)(const cJSON *q, cJSON *out);
-    } kinds[] = {
-        {"segment", answer_segment}, {"sequence", answer_sequence}, {"within", answer_within},
-        {"stripe", answer_stripe},   {"walk", answer_walk},         {"duration", answer_duration},
-        {"format", answer_format},   {"run", answer_run},           {"needs", answer_needs}};
+    } kinds[] = {{"segment", answer_segment},
+                 {"sequence", answer_sequence},
+                 {"within", answer_within},
+                 {"stripe", answer_stripe},
+                 {"walk", answer_walk},
+                 {"duration", answer_duration},
+                 {"format", answer_format},
+                 {"run", answer_run},
+                 {"needs", answer_needs},
+                 {"http_error", answer_http_error},
+                 {"http_status", answer_http_status},
+                 {"http_codes", answer_http_codes}};
     char *line = NULL;
     size_t cap = 0;
     ssize_t n;

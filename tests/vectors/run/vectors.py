@@ -13,6 +13,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import executors
 import exits
 import http_behavior
+import http_codes
 import options_files
 import segments
 from harness import Driver, Failed, Own, Program, Skip
@@ -30,6 +31,7 @@ FILES = {
     "options-layers": options_files.LAYERS,
     "exit-codes": exits.EXITS,
     "http-behavior": http_behavior.Behavior,
+    "http-error-codes": http_codes.Codes,
 }
 OWN_SHARE = 0.03
 SHOWN = int(os.environ.get("VECTORS_SHOWN", "5"))  # failures of a file
