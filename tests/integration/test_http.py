@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """ttload.http against a real server."""
 import json
+import os
 import time
 
 from ttload_case import Case, HttpServer, certificate
@@ -43,6 +44,9 @@ def answer(h, body):
 
 
 class Http(Case):
+    """Plain HTTP/1.1: the transport of our own."""
+    scheme = "http"
+
     def setUp(self):
         super().setUp()
         self.server = HttpServer(answer)
@@ -165,18 +169,27 @@ class Http(Case):
             self.assertEqual(result.values(name)["count"], 1, name)
 
     def test_hosts_option_keeps_the_url_and_host(self):
-        self.get('expect(http.get("http://nowhere.test/echo"):json("headers.Host"), "nowhere.test")', "--hosts",
+        self.get('expect(http.get("%s://nowhere.test/echo"):json("headers.Host"), "nowhere.test")' % self.scheme, "--hosts",
                  f"nowhere.test=127.0.0.1:{self.server.port}")
 
     def test_names_under_localhost_are_loopback(self):
-        self.get(f'expect(http.get("http://abc.tunnel.localhost:{self.server.port}/").status, 200)')
+        self.get(f'expect(http.get("{self.scheme}://abc.tunnel.localhost:{self.server.port}/").status, 200)')
+
+
+class HttpOverTls(Http):
+    """The same over libcurl, and what is of TLS."""
+    scheme = "https"
+
+    def setUp(self):
+        super().setUp()
+        self.server.use_tls(*certificate(self.folder))
+
+    def get(self, body, *arguments, **keywords):
+        return super().get(body, "--insecure-skip-tls-verify", *arguments, **keywords)
 
     def test_certificates_are_verified_unless_told_otherwise(self):
-        server = HttpServer(answer)
-        self.addCleanup(server.stop)
-        cert, key = certificate(self.folder)
-        server.use_tls(cert, key)
-        self.passes(f'expect(http.get("{server.url}/").error_code, 1310)')
-        body = f'local r = http.get("{server.url}/") expect(r.status, 200) expect(r.tls_version:match("tls1"), "tls1")'
+        url = self.server.url
+        self.passes(f'expect(http.get("{url}/").error_code, 1310)')
+        body = f'local r = http.get("{url}/") expect(r.status, 200) expect(r.tls_version:match("tls1"), "tls1")'
         self.passes(body, "--insecure-skip-tls-verify")
-        self.passes(body, "--ca-file", cert)
+        self.passes(body, "--ca-file", os.path.join(self.folder, "cert.pem"))
