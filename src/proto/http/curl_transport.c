@@ -37,6 +37,7 @@ struct carrier {
     char connect_to_text[72];
     struct curl_slist connect_to;
     bool has_connect_to, has_custom_method, paused, head_complete;
+    bool switches; /* a 101: libcurl would wait for the answer after it */
     enum shape shape;
     char error[CURL_ERROR_SIZE];
 };
@@ -79,6 +80,11 @@ static void note_tls(struct carrier *c)
     c->x->tls_resumed = SSL_session_reused(ssl);
 }
 
+static bool is_switch(const struct tt_buf *head)
+{
+    return head->len > 12 && memcmp(head->data, "HTTP/1.1 101", 12) == 0;
+}
+
 static size_t on_header(char *p, size_t size, size_t n, void *arg)
 {
     struct carrier *c = arg;
@@ -96,8 +102,10 @@ static size_t on_header(char *p, size_t size, size_t n, void *arg)
     c->head_complete = p[0] == '\r' || p[0] == '\n';
     if (n > 11 && (p[0] | 0x20) == 's' && tt_strnieq(p, "set-cookie:", 11))
         x->sets_cookies = true;
-    if (tt_http_headers_add(&x->head, p, n))
-        return n;
+    if (tt_http_headers_add(&x->head, p, n)) {
+        c->switches = c->head_complete && is_switch(&x->head);
+        return c->switches ? 0 : n;
+    }
     tt_http_error_set(&x->error, TT_HTTP_E_TOO_LARGE, "response headers too large");
     return 0;
 }
@@ -291,7 +299,7 @@ static void curl_start(void *self, struct tt_http_session *s, struct tt_http_exc
     c->x = x;
     x->carrier = c;
     c->error[0] = '\0';
-    c->paused = c->head_complete = false;
+    c->paused = c->head_complete = c->switches = false;
     curl_easy_setopt(easy, CURLOPT_SHARE, share_of(s));
     curl_easy_setopt(easy, CURLOPT_URL, x->url);
     set_method(c, x);
@@ -363,7 +371,7 @@ static void on_transfer_done(struct tt_transfer *t, CURLcode result)
     take_measures(c, x);
     if (result == CURLE_OK && !c->head_complete) { /* libcurl takes what there was of the head */
         tt_http_error_set(&x->error, TT_HTTP_E_OTHER, "unexpected EOF");
-    } else if (result == CURLE_OK) {
+    } else if (result == CURLE_OK || c->switches) {
         tt_http_body_end(x);
     } else if (!x->error.code) { /* else a callback refused what came, and said why */
         long err = 0, verify = 0;

@@ -604,6 +604,15 @@ static void a_body_ends_with_the_connection_or_its_chunks(void **state)
     trip_free(t);
 }
 
+static void a_change_of_protocol_is_an_answer(void **state)
+{
+    struct trip *t = told(*state, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\nbytes");
+    assert_int_equal(t->x.error.code, 0);
+    assert_int_equal(status_of(t), 101);
+    assert_int_equal(t->x.body.len, 0);
+    trip_free(t);
+}
+
 static void trailers_are_no_headers(void **state)
 {
     struct trip *t = told(*state, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -732,6 +741,7 @@ int main(void)
         TEST(tls_to_a_plain_server_is_no_tls),
         TEST(interim_answers_leave_nothing_behind),
         TEST(a_body_ends_with_the_connection_or_its_chunks),
+        TEST(a_change_of_protocol_is_an_answer),
         TEST(trailers_are_no_headers),
         TEST(an_answer_that_ends_too_early_is_an_error),
         TEST(what_is_not_http_is_malformed),
