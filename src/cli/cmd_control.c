@@ -195,9 +195,11 @@ static void print_status(const cJSON *a)
 /* argv: the command, perhaps an id. */
 static bool pick_by_words(int argc, char **argv, struct found *test, struct tt_err *err)
 {
-    if (argc > 2 || (argc == 2 && argv[1][0] == '-'))
-        return tt_err_set(err, TT_EXIT_OTHER, "%s: expected at most the id of a test, found '%s'",
-                          argv[0], argv[argc - 1]);
+    for (int i = 1; i < argc; i++)
+        if (argv[i][0] == '-' || i > 1)
+            return tt_err_set(err, TT_EXIT_OTHER,
+                              "%s: '%s' is not expected here; it takes at most the id of a test",
+                              argv[0], argv[i]);
     return pick(argc == 2 ? argv[1] : NULL, test, err);
 }
 
@@ -257,19 +259,20 @@ struct words {
 static bool read_words(int argc, char **argv, struct words *w, struct tt_err *err)
 {
     const struct {
-        const char *flag;
+        const char *command, *flag;
         const char **value;
-    } flags[] = {{"--vus", &w->vus},
-                 {"--max-vus", &w->max_vus},
-                 {"--rate", &w->rate},
-                 {"--scenario", &w->scenario},
-                 {"--reason", &w->reason}};
+    } flags[] = {{"scale", "--vus", &w->vus},
+                 {"scale", "--max-vus", &w->max_vus},
+                 {"scale", "--rate", &w->rate},
+                 {"scale", "--scenario", &w->scenario},
+                 {"abort", "--reason", &w->reason}};
     for (int i = 1; i < argc; i++) {
         const char **value = NULL;
         const char *eq = strchr(argv[i], '=');
         size_t n = eq ? (size_t)(eq - argv[i]) : strlen(argv[i]);
         for (size_t k = 0; k < sizeof flags / sizeof *flags; k++)
-            if (strlen(flags[k].flag) == n && memcmp(flags[k].flag, argv[i], n) == 0)
+            if (strcmp(flags[k].command, argv[0]) == 0 && strlen(flags[k].flag) == n &&
+                memcmp(flags[k].flag, argv[i], n) == 0)
                 value = flags[k].value;
         if (!value && (argv[i][0] == '-' || w->id))
             return tt_err_set(err, TT_EXIT_OTHER,

@@ -166,6 +166,18 @@ static int cut(const char *s, size_t max)
     return (int)n;
 }
 
+void tt__timeline_add(struct tt_run *r, const char *what, const char *by)
+{
+    uint64_t at = tt_loop_now(r->loop) - r->start_ns;
+    cJSON *entry = cJSON_CreateObject();
+    cJSON_AddNumberToObject(entry, "at_s", r->start_ns ? (double)at / 1e9 : 0);
+    cJSON_AddStringToObject(entry, "what", what);
+    cJSON_AddStringToObject(entry, "by", by);
+    if (!r->timeline)
+        r->timeline = cJSON_CreateArray();
+    cJSON_AddItemToArray(r->timeline, entry);
+}
+
 static void finish(struct tt_run *r, struct tt_intervention *c, bool ok)
 {
     char what[256];
@@ -185,14 +197,7 @@ static void finish(struct tt_run *r, struct tt_intervention *c, bool ok)
             n += snprintf(what + n, sizeof what - (size_t)n, " rate=%g", c->rate);
         if (c->reason)
             snprintf(what + n, sizeof what - (size_t)n, ": %.*s", cut(c->reason, 120), c->reason);
-        uint64_t at = tt_loop_now(r->loop) - r->start_ns;
-        cJSON *entry = cJSON_CreateObject();
-        cJSON_AddNumberToObject(entry, "at_s", (double)at / 1e9);
-        cJSON_AddStringToObject(entry, "what", what);
-        cJSON_AddStringToObject(entry, "by", c->client ? c->client : "");
-        if (!r->timeline)
-            r->timeline = cJSON_CreateArray();
-        cJSON_AddItemToArray(r->timeline, entry);
+        tt__timeline_add(r, what, c->client ? c->client : "");
         tt_log(TT_LOG_INFO, "control: %s", what);
         tt__show(r);
         tt__control_publish(r);

@@ -414,6 +414,7 @@ static void on_signal(uv_signal_t *s, int number)
     }
     tt_log(TT_LOG_WARN, "%s: stopping; a second one exits at once",
            number == SIGINT ? "interrupted" : "terminated");
+    tt__timeline_add(r, number == SIGINT ? "SIGINT" : "SIGTERM", "signal");
     tt__end_badly(r, TT_EXIT_SIGNAL);
     tt__stop_scenarios(r);
 }

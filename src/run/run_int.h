@@ -288,6 +288,7 @@ bool tt__control_open(struct tt_run *r, struct tt_err *err);
 void tt__control_publish(struct tt_run *r);
 void tt__control_scaled(struct tt_run *r, struct tt__report *rep);
 void tt__control_close(struct tt_run *r);
+void tt__timeline_add(struct tt_run *r, const char *what, const char *by);
 /* judge.c */
 /* The time over which samples were counted: the run's, less a warm-up that all scenarios share. */
 uint64_t tt__measured_ns(const struct tt_run *r, uint64_t now_ns);

@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import re
+import select
 import signal
 import socket
 import stat
@@ -96,6 +97,13 @@ class Running:
         self.case.assertEqual(p.returncode, code, p.stdout.decode())
         return p.stdout.decode()
 
+    def follow(self):
+        """`ttload tail`, after its first line has come."""
+        p = subprocess.Popen([TTLOAD, "tail"], env=self.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+        self.case.addCleanup(p.kill)
+        select.select([p.stdout], [], [], 60)
+        return p
+
     def end(self):
         return self.process.wait(timeout=60)
 
@@ -107,8 +115,21 @@ class Control(Case):
     def iterations(self, run):
         return run.status()["iterations"]
 
+    def standstill(self, run):
+        """The number of iterations once it does not change for longer than one of them and a second (the tick) last."""
+        seen, since = None, 0
+        for _ in range(600):
+            now = self.iterations(run)
+            if now != seen:
+                seen, since = now, time.monotonic()
+            elif time.monotonic() - since > 2.5:
+                return now
+            time.sleep(0.1)
+        self.fail(f"no standstill: {run.output()}")
+
     def test_a_tunnel_test_is_watched_scaled_paused_resumed_and_stopped(self):
-        run = Running(self, "-q", "--vus", "2", "--duration", "5m", "--env", "HOLD=0s", "--env", "SUMMARY=summary.json",
+        run = Running(self, "-q", "--vus", "2", "--duration", "5m", "--env", "HOLD=0s", "--env", "REQUESTS=1",
+                      "--env", "SUMMARY=summary.json",
                       os.path.join(ROOT, "scripts", "tunnel.lua"))
         run.until("running")
         run_id = run.status()["id"]
@@ -119,11 +140,12 @@ class Control(Case):
         run.wait(lambda: run.status()["vus"] == 5, "5 VUs")
         self.assertIn("paused", run.command("pause", run_id))
         self.assertIn("paused already", run.command("pause", code=255))
-        run.wait(lambda: (lambda a: time.sleep(6) or a == self.iterations(run))(self.iterations(run)), "standstill")
-        still = self.iterations(run)
+        still = self.standstill(run)
         run.command("resume")
         run.wait(lambda: self.iterations(run) > still, "more iterations")
+        tail = run.follow()
         run.command("stop")
+        self.assertRegex(tail.communicate(timeout=60)[0].decode(), r"^running +\d+s +5 VUs +\d+ iterations")
         self.assertEqual(run.end(), 103, run.output())
         with open(os.path.join(self.folder, "summary.json"), encoding="utf-8") as f:
             summary = json.load(f)
@@ -134,11 +156,11 @@ class Control(Case):
         self.assertIn("no test is running here", run.command("stop", code=255))
 
     def test_the_schedule_stands_still_while_paused(self):
-        run = self.loop("""{ scenarios = { a = { executor = "constant-arrival-rate", rate = 100, duration = "2s",
+        run = self.loop("""{ scenarios = { a = { executor = "constant-arrival-rate", rate = 200, duration = "1s",
                             pre_allocated_vus = 20 } } }""")
         run.until("running")
         run.patch(paused=True)
-        time.sleep(3)
+        time.sleep(1.5)
         run.patch(paused=False)
         self.assertEqual(run.end(), 0, run.output())
         summary = json.loads(self.read("summary.json"))
@@ -183,7 +205,7 @@ class Control(Case):
         self.assertEqual(run.end(), 105)
 
     def test_events_are_streamed_until_the_end(self):
-        run = self.loop("{ vus = 1, duration = '3s' }")
+        run = self.loop("{ vus = 1, duration = '2s' }")
         run.until("running")
         lines = run.command("tail").splitlines()
         self.assertEqual(run.end(), 0, run.output())
@@ -203,6 +225,9 @@ class Control(Case):
         self.assertIn("max_vus (4)", run.command("scale", "--vus=9", "--scenario", "a", code=255))
         self.assertIn("needs --vus", run.command("scale", code=255))
         self.assertIn("expected a number", run.command("scale", "--vus", "few", code=255))
+        self.assertIn("'--reason' is not expected here", run.command("stop", "--reason", "x", code=255))
+        self.assertIn("'--vus' is not expected here", run.command("abort", "--vus", "1", code=255))
+        self.assertIn("'--reason' is not expected here", run.command("scale", "--reason", "x", code=255))
         run.command("scale", "--vus", "9", "--max-vus", "10", "--scenario", "a")
         run.wait(lambda: run.status()["scenarios"][0]["vus"] == 9, "9 VUs")
         run.command("scale", "--rate", "200", "--scenario", "b")

@@ -49,7 +49,8 @@ class Endings(Case):
         out, err = self.process.communicate(timeout=50)
         self.assertEqual(self.process.returncode, code, err.decode())
         self.assertLess(time.monotonic() - self.begin, 40)  # not by its duration
-        metrics = json.loads(out)["metrics"]
+        self.summary = json.loads(out)
+        metrics = self.summary["metrics"]
         down = re.search(r"torn down (\d+) (\d+)", err.decode())
         self.assertEqual(down is not None, torn_down, err.decode())
         if down:
@@ -64,6 +65,7 @@ class Endings(Case):
             self.until_it_runs()
             self.process.send_signal(number)
             self.ends(105)
+            self.assertEqual([(t["what"], t["by"]) for t in self.summary["timeline"]], [(number.name, "signal")])
 
     def test_by_a_stop_from_outside(self):
         self.start()
