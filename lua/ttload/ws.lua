@@ -13,6 +13,7 @@
 ---@field fragment_size? integer # bytes; longer messages are sent in several frames
 ---@field headers? table<string, string|number|boolean|string[]>
 ---@field tags? table<string, string|number|boolean>
+---@field redirects? integer # how many are followed; option max_redirects
 ---@field jar? ttload.http.CookieJar # instead of the VU's
 ---@field unix_socket? string # a path to connect to, whatever the URL's host
 ---@field subprotocols? string|string[]

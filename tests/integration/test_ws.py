@@ -205,6 +205,35 @@ class Ws(Case):
           expect(pcall(ws.open, "{server.url}/", {{ jar = {{}} }}), false)""")
         self.assertEqual(seen, [None, "a=1", "a=1; d=4", "c=3", "own=1"])
 
+    def test_redirects_are_followed_up_to_the_limit(self):
+        seen = []
+
+        def serve_raw(c):
+            c.request()
+            seen.append((c.path, c.headers.get("authorization"), c.headers.get("cookie")))
+            place = {"/a": "b?x=1", "/loop": "/loop", "/away": f"http://localhost:{server.address[1]}/end",
+                     "/bad": "ftp://x/"}.get(c.path)
+            if place:
+                c.send(f"HTTP/1.1 302 Found\r\nLocation: {place}\r\nSet-Cookie: hop=1\r\nContent-Length: 0\r\n\r\n".encode())
+            else:
+                c.accept()
+                c.frame()
+            c.finish()
+
+        server = RawServer(serve_raw)
+        self.addCleanup(server.stop)
+        self.passes(f"""
+          local with = {{ headers = {{ Authorization = "secret" }}, redirects = 3 }}
+          local s = ws.open("{server.url}/a", with)
+          expect(s.url, "{server.url}/b?x=1") expect(s.status, 101) s:close() s:receive()
+          s = ws.open("{server.url}/away", with) expect(s.status, 101) s:close() s:receive()
+          local _, e = ws.open("{server.url}/loop", with) expect(e.kind, "status") expect(e.status, 302)
+          _, e = ws.open("{server.url}/bad", with) expect(e.kind, "protocol")
+          _, e = ws.open("{server.url}/a", {{ redirects = 0 }}) expect(e.status, 302)""")
+        self.assertEqual(seen[:4], [("/a", "secret", None), ("/b?x=1", "secret", "hop=1"), ("/away", "secret", "hop=1"),
+                                    ("/end", None, None)])
+        self.assertEqual([path for path, _, _ in seen[4:]], ["/loop"] * 4 + ["/bad", "/a"])
+
     def test_a_unix_socket_takes_the_place_of_the_host(self):
         path = self.folder + "/s"
 

@@ -150,6 +150,14 @@ static void read_unix_socket(lua_State *L, struct tt_ws_config *c, const char *w
                    TT_CONN_UNIX_PATH_MAX);
 }
 
+static void read_redirects(lua_State *L, struct tt_ws_config *c, const char *what)
+{
+    int is_int;
+    c->redirects = lua_tointegerx(L, -1, &is_int);
+    if (!is_int || lua_type(L, -1) != LUA_TNUMBER || c->redirects < 0)
+        luaL_error(L, "%s: params.redirects: a whole number from 0 is expected", what);
+}
+
 static void read_tags(lua_State *L, struct tt_ws_config *c, const char *what)
 {
     int value = lua_gettop(L);
@@ -228,6 +236,7 @@ static const struct {
     {"headers", read_headers},
     {"jar", read_jar},
     {"max_message_size", read_max_size},
+    {"redirects", read_redirects},
     {"scope", read_scope},
     {"subprotocols",
      read_subprotocols}, /* after headers, whose Sec-WebSocket-Protocol it replaces */
@@ -238,13 +247,15 @@ static const struct {
 enum { N_READERS = sizeof readers / sizeof *readers };
 
 void tt__ws_read_params(lua_State *L, struct tt_ws_config *c, const char *what,
-                        const struct tt_tags *base)
+                        const struct tt_worker *w)
 {
+    const struct tt_options *opt = w->plan ? &w->plan->opt : NULL;
     const char *names[N_READERS];
     *c = (struct tt_ws_config){.lines = "",
                                .timeout_ns = UINT64_C(60000000000),
                                .max_message_bytes = (size_t)16 << 20,
-                               .tags = base};
+                               .redirects = opt ? opt->max_redirects : 10,
+                               .tags = w->current->tags};
     if (lua_type(L, ARG_URL) != LUA_TSTRING)
         luaL_error(L, "%s: url: text is expected, not a %s", what, luaL_typename(L, ARG_URL));
     c->url = lua_tolstring(L, ARG_URL, &c->url_len);

@@ -62,6 +62,7 @@ struct tt_ws_config {
     const char *lines;        /* header lines, "" none */
     const char *subprotocols; /* NULL: none */
     uint64_t timeout_ns;
+    int64_t redirects; /* how many are followed */
     size_t max_message_bytes;
     size_t fragment_bytes; /* longer messages go out in frames of at most this; 0: never */
     struct tt_ws_deflate deflate;

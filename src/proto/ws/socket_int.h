@@ -15,6 +15,7 @@ struct tt_ws_handshake {
     char *lines, *subprotocols;
     char *unix_path;              /* NULL: none */
     struct tt_http_jar *jar;      /* its own reference */
+    int64_t redirects;            /* how many may still be followed */
     struct tt_ws_deflate deflate; /* offered */
 };
 void tt__ws_handshake_free(struct tt_ws_socket *s); /* when it is over */

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/str.h"
+#include "proto/http/headers.h"
 #include "proto/http/jar.h"
 #include "proto/ws/label.h"
 #include "proto/ws/socket_int.h"
@@ -121,6 +122,102 @@ void tt__ws_refuse(struct tt_ws_socket *s, const char *kind, int code, const cha
     tt_ws_unref(s);
 }
 
+/* --- redirects ---------------------------------------------------------------------------------
+ */
+
+static struct tt_slice location_of(const struct tt_ws_response *r)
+{
+    struct tt_http_header h;
+    size_t at = 0;
+    bool moved = r->status == 301 || r->status == 302 || r->status == 303 || r->status == 307 ||
+                 r->status == 308;
+    while (moved && tt_http_headers_next(r->head.data, r->head.len, &at, &h))
+        if (h.name.n == 8 && tt_strnieq(h.name.p, "Location", 8))
+            return h.value;
+    return (struct tt_slice){NULL, 0};
+}
+
+/* Secrets of the script go to the same host or its subdomains only, Host to no other. */
+static void filter_lines(char *lines, bool trusted, bool same_authority)
+{
+    char *to = lines;
+    for (char *p = lines, *next; *p; p = next) {
+        next = strstr(p, "\r\n") + 2;
+        bool secret = tt_strnieq(p, "Authorization:", 14) || tt_strnieq(p, "Cookie:", 7);
+        if ((secret && !trusted) || (tt_strnieq(p, "Host:", 5) && !same_authority))
+            continue;
+        memmove(to, p, (size_t)(next - p));
+        to += next - p;
+    }
+    *to = '\0';
+}
+
+/* Parses where a redirect leads into url, whose text is in text. NULL, or what is wrong. */
+static const char *read_location(const struct tt_ws_handshake *hs, struct tt_slice location,
+                                 struct tt_buf *text, struct tt_http_url *url)
+{
+    const char *why = "it cannot be joined to the URL";
+    struct tt_buf joined;
+    tt_buf_init(&joined, TT_WS_HEAD_MAX);
+    bool ok = tt_http_url_join(hs->http_url.data, location, &joined);
+    if (ok && tt_strnieq(joined.data, "ws", 2))
+        ok = tt_ws_url(joined.data, joined.len, text, url, &why);
+    else if (ok)
+        ok = tt_buf_append(text, joined.data, joined.len) &&
+             tt_http_url_parse(text->data, text->len, url, &why);
+    tt_buf_fini(&joined);
+    return ok ? NULL : why;
+}
+
+/* A new connection to url, of text, which becomes the handshake's. */
+static void dial_again(struct tt_ws_socket *s, struct tt_buf text, const struct tt_http_url *url)
+{
+    struct tt_ws_handshake *hs = s->hs;
+    struct tt_slice from = hs->url.authority, to = url->authority;
+    bool same = from.n == to.n && memcmp(from.p, to.p, to.n) == 0;
+    filter_lines(hs->lines, tt_http_url_trusts(&hs->url, url), same);
+    tt_buf_fini(&hs->http_url);
+    hs->http_url = text;
+    hs->url = *url;
+    tt_ws_response_fini(&hs->response);
+    tt_ws_response_init(&hs->response);
+    struct tt_buf ws;
+    tt_buf_init(&ws, TT_WS_HEAD_MAX);
+    tt_buf_printf(&ws, "%s%s", url->https ? "wss" : "ws", text.data + (url->https ? 5 : 4));
+    tt_free(s->url);
+    s->url = tt_buf_take(&ws);
+    tt__ws_count_bytes(s);
+    tt_conn_close(&s->conn, false);
+    s->sent_counted = s->received_counted = 0;
+    s->status = 0;
+    s->peer_ended = false;
+    tt__ws_dial(s);
+}
+
+/* Follows a redirect, or says why it cannot; false: the answer is none, or one too many. */
+static bool redirected(struct tt_ws_socket *s)
+{
+    struct tt_slice location = location_of(&s->hs->response);
+    struct tt_http_url url;
+    struct tt_buf text;
+    struct tt_err err = {0};
+    if (!location.p || s->hs->redirects <= 0)
+        return false;
+    s->hs->redirects--;
+    tt_buf_init(&text, TT_WS_HEAD_MAX);
+    const char *wrong = read_location(s->hs, location, &text, &url);
+    if (!wrong && tt_ws_engine_ready(s->engine, url.https, &err)) {
+        dial_again(s, text, &url);
+        return true;
+    }
+    char message[256];
+    snprintf(message, sizeof message, "bad Location in the redirect: %.200s",
+             wrong ? wrong : err.text);
+    tt_buf_fini(&text);
+    tt__ws_refuse(s, "protocol", 1000, message);
+    return true;
+}
+
 /* --- the answer --------------------------------------------------------------------------------
  */
 
@@ -153,10 +250,10 @@ static void answer(struct tt_ws_socket *s, enum tt_ws_answer a)
         tt_http_jar_store(s->hs->jar, &s->hs->url, r->head.data, r->head.len, now_ms());
     if (a == TT_WS_ACCEPTED)
         accepted(s);
-    else if (a == TT_WS_REFUSED)
-        refused_by_status(s);
     else if (a == TT_WS_BAD)
         tt__ws_refuse(s, "protocol", 1000, s->hs->response.error);
+    else if (a == TT_WS_REFUSED && !redirected(s))
+        refused_by_status(s);
 }
 
 size_t tt__ws_take_answer(struct tt_ws_socket *s, const char *p, size_t n)

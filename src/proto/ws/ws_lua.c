@@ -19,7 +19,7 @@ static struct tt__ws_script *start(lua_State *L, const char *what)
     struct tt_err err = {0};
     tt_op_check(L, what);
     struct tt__ws_vu *home = tt_vu_state(vu, &tt_module_ws);
-    tt__ws_read_params(L, &c, what, vu->w->current->tags);
+    tt__ws_read_params(L, &c, what, vu->w);
     struct tt_ws_engine *e = tt_worker_state(vu->w, &tt_module_ws);
     struct tt_ws_socket *s = tt_ws_open(e, vu, &c, &tt__ws_owner, NULL, &err);
     if (!s) {

@@ -84,4 +84,4 @@ void tt__ws_resume_iteration(struct tt__ws_vu *home);
 /* params_lua.c */
 /* url at 1, params at 2 (raises on misuse); pushes the texts that config points to. */
 void tt__ws_read_params(lua_State *L, struct tt_ws_config *c, const char *what,
-                        const struct tt_tags *base);
+                        const struct tt_worker *w);
