@@ -156,14 +156,16 @@ static bool utf8_begin(struct tt_utf8 *u, unsigned c)
     return true;
 }
 
+typedef uint64_t wide __attribute__((vector_size(16), aligned(1), may_alias));
+
 /* How many of the leading bytes are ASCII, in blocks. */
 static size_t ascii_blocks(const unsigned char *p, size_t n)
 {
     size_t at = 0;
-    uint64_t v[4];
-    for (; n - at >= sizeof v; at += sizeof v) {
-        memcpy(v, p + at, sizeof v);
-        if ((v[0] | v[1] | v[2] | v[3]) & UINT64_C(0x8080808080808080))
+    for (; n - at >= 4 * sizeof(wide); at += 4 * sizeof(wide)) {
+        const wide *w = (const wide *)(const void *)(p + at);
+        wide all = w[0] | w[1] | w[2] | w[3];
+        if ((all[0] | all[1]) & UINT64_C(0x8080808080808080))
             break;
     }
     return at;
@@ -179,7 +181,7 @@ bool tt_utf8_feed(struct tt_utf8 *u, const char *s, size_t n)
             if (at < n && !utf8_begin(u, p[at++]))
                 return false;
             /* a run of one-byte characters, or the head of a longer one */
-            while (at < n && !u->need && p[at] < 0x80 && at % 32)
+            while (at < n && !u->need && p[at] < 0x80 && at % 64)
                 at++;
             continue;
         }

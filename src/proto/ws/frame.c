@@ -7,20 +7,25 @@
 /* --- writing ------------------------------------------------------------------------------------
  */
 
+typedef uint64_t wide __attribute__((vector_size(16), aligned(1), may_alias));
+
 void tt_ws_mask(char *dst, const char *src, size_t n, uint32_t key)
 {
     unsigned char k[8];
-    uint64_t wide, v[4];
+    uint64_t eight;
     for (size_t i = 0; i < 8; i++)
         k[i] = (unsigned char)(key >> (24 - 8 * (i & 3)));
-    memcpy(&wide, k, 8);
-    for (; n >= sizeof v; n -= sizeof v, src += sizeof v, dst += sizeof v) {
-        memcpy(v, src, sizeof v);
-        v[0] ^= wide;
-        v[1] ^= wide;
-        v[2] ^= wide;
-        v[3] ^= wide;
-        memcpy(dst, v, sizeof v);
+    memcpy(&eight, k, 8);
+    const wide mask = {eight, eight};
+    for (; n >= 4 * sizeof mask; n -= 4 * sizeof mask) {
+        const wide *from = (const wide *)(const void *)src;
+        wide *to = (wide *)(void *)dst;
+        to[0] = from[0] ^ mask;
+        to[1] = from[1] ^ mask;
+        to[2] = from[2] ^ mask;
+        to[3] = from[3] ^ mask;
+        src += 4 * sizeof mask;
+        dst += 4 * sizeof mask;
     }
     for (size_t i = 0; i < n; i++)
         dst[i] = (char)((unsigned char)src[i] ^ k[i & 3]);
@@ -80,7 +85,7 @@ bool tt_ws_close_code_valid(unsigned code)
 /* --- reading ------------------------------------------------------------------------------------
  */
 
-enum { PARTS_KEPT_BYTES = 4096 };
+enum { PARTS_KEPT_BYTES = 4096, RESERVE_BYTES = 256 * 1024 };
 
 void tt_ws_reader_init(struct tt_ws_reader *r, size_t max_message)
 {
@@ -209,6 +214,9 @@ static struct tt_ws_message read_payload(struct tt_ws_reader *r, const char *p, 
     if (r->message_opcode == TT_WS_TEXT && !r->compressed && !tt_utf8_feed(&r->utf8, p, take))
         return broken(1007, not_utf8);
     bool whole = !r->left && r->fin && !r->parts.len;
+    if (r->left) /* what is announced is believed up to here only */
+        tt_buf_reserve(&r->parts,
+                       take + (r->left < RESERVE_BYTES ? (size_t)r->left : RESERVE_BYTES));
     if (!whole && !tt_buf_append(&r->parts, p, take))
         return broken(1009, too_large);
     if (r->left)

@@ -92,9 +92,20 @@ bool tt__ws_over(const struct tt__ws_script *x)
 /* --- waiting -----------------------------------------------------------------------------------
  */
 
+/* Called first by each continuation, which reads it before anything else can wait. */
 struct tt__ws_wait *tt__ws_wait_of(lua_KContext op)
 {
-    return (struct tt__ws_wait *)(void *)op;
+    struct tt__ws_wait *wait = (struct tt__ws_wait *)(void *)op;
+    wait->in_use = false;
+    return wait;
+}
+
+static struct tt__ws_wait *new_wait(lua_State *L, struct tt__ws_script *x)
+{
+    if (x->own_wait.in_use)
+        return lua_newuserdatauv(L, sizeof(struct tt__ws_wait), 0);
+    lua_pushnil(L);
+    return &x->own_wait;
 }
 
 static void unlink_wait(struct tt__ws_wait *wait)
@@ -119,6 +130,7 @@ static void wait_cancel(struct tt_op *op)
     unlink_wait(wait);
     tt_ws_event_free(wait->event);
     wait->event = NULL;
+    wait->in_use = false;
 }
 
 static void wait_timeout(struct tt_timer *t)
@@ -134,9 +146,9 @@ static const struct tt_op_class wait_class = {"socket", wait_cancel};
 int tt__ws_wait(lua_State *L, struct tt__ws_script *x, enum tt__ws_wait_kind kind,
                 uint64_t timeout_ns, lua_KFunction k)
 {
-    struct tt__ws_wait *wait = lua_newuserdatauv(L, sizeof *wait, 0);
+    struct tt__ws_wait *wait = new_wait(L, x);
     struct tt__ws_wait **end = &x->waits;
-    *wait = (struct tt__ws_wait){.script = x, .kind = kind};
+    *wait = (struct tt__ws_wait){.script = x, .kind = kind, .in_use = true};
     tt_op_init(&wait->op, &wait_class);
     tt_timer_init(&wait->timer, wait_timeout);
     if (timeout_ns)

@@ -23,9 +23,14 @@ void tt__ws_socket_push(lua_State *L, struct tt__ws_script *x)
     b->x = x; /* the caller's reference */
 }
 
+/* Upvalue 1 of every method is the metatable: comparing with it is cheaper than its name. */
 static struct tt__ws_script *check(lua_State *L)
 {
-    return ((struct box *)luaL_checkudata(L, 1, SOCKET_TYPE))->x;
+    const struct box *b = lua_touserdata(L, 1);
+    if (!b || !lua_getmetatable(L, 1) || !lua_rawequal(L, -1, lua_upvalueindex(1)))
+        luaL_typeerror(L, 1, SOCKET_TYPE);
+    lua_pop(L, 1);
+    return b->x;
 }
 
 static int l_gc(lua_State *L)
@@ -181,7 +186,8 @@ static int l_next(lua_State *L)
 static int l_messages(lua_State *L)
 {
     check(L);
-    lua_pushcfunction(L, l_next);
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_pushcclosure(L, l_next, 1);
     lua_pushvalue(L, 1);
     return 2;
 }
@@ -298,12 +304,12 @@ static bool push_field(lua_State *L, const struct tt_ws_socket *s, const char *n
     return true;
 }
 
-/* upvalue 1: the methods */
+/* upvalue 2: the methods */
 static int l_index(lua_State *L)
 {
     struct tt__ws_script *x = check(L);
     lua_pushvalue(L, 2);
-    if (lua_rawget(L, lua_upvalueindex(1)) != LUA_TNIL)
+    if (lua_rawget(L, lua_upvalueindex(2)) != LUA_TNIL)
         return 1;
     const char *name = luaL_tolstring(L, 2, NULL);
     if (push_field(L, x->s, name))
@@ -335,10 +341,14 @@ void tt__ws_socket_open(lua_State *L)
                                        {"clear", l_clear},
                                        {NULL, NULL}};
     luaL_newmetatable(L, SOCKET_TYPE);
-    luaL_newlib(L, methods);
-    lua_pushcclosure(L, l_index, 1);
+    lua_pushvalue(L, -1);
+    luaL_newlibtable(L, methods);
+    lua_pushvalue(L, -2);
+    luaL_setfuncs(L, methods, 1);
+    lua_pushcclosure(L, l_index, 2);
     lua_setfield(L, -2, "__index");
-    lua_pushcfunction(L, l_tostring);
+    lua_pushvalue(L, -1);
+    lua_pushcclosure(L, l_tostring, 1);
     lua_setfield(L, -2, "__tostring");
     lua_pushcfunction(L, l_gc);
     lua_setfield(L, -2, "__gc");

@@ -12,7 +12,8 @@ struct tt__ws_vu {
     bool running; /* an iteration is on: handlers may be called */
 };
 
-/* A fiber's wait on a socket; a userdata on its stack. */
+/* A fiber's wait on a socket: the socket's own where it is free, else a userdata on the fiber's
+ * stack. */
 enum tt__ws_wait_kind { TT__WS_SETTLED, TT__WS_RECEIVE, TT__WS_DRAINED, TT__WS_CLOSED };
 struct tt__ws_wait {
     struct tt_op op;
@@ -22,6 +23,7 @@ struct tt__ws_wait {
     struct tt_ws_event *event; /* RECEIVE: what it got */
     enum tt__ws_wait_kind kind;
     bool timed_out;
+    bool in_use; /* of a socket's own: until its fiber has been resumed or killed */
 };
 
 struct tt__ws_timer {
@@ -44,6 +46,7 @@ struct tt__ws_script {
     struct tt_ws_queue inbox;          /* messages for receive() */
     struct tt_ws_queue events;         /* for handlers */
     struct tt__ws_wait *waits;
+    struct tt__ws_wait own_wait; /* most sockets have one fiber that waits */
     struct tt__ws_timer *timers;
     const struct tt_tags *tags; /* of the fiber that opened it: its handlers inherit them */
     const char *group;
@@ -67,7 +70,8 @@ void tt__ws_script_unref(struct tt__ws_script *x);
 extern const struct tt_ws_owner tt__ws_owner;
 /* Ends it for the script; sampled as tt_ws_detach. */
 void tt__ws_script_detach(struct tt__ws_script *x, bool sampled);
-/* Suspends on what kind says; timeout_ns 0: no limit. Call tt_op_check before. */
+/* Suspends on what kind says; timeout_ns 0: no limit. Call tt_op_check before; x must be held by
+ * the fiber's stack. One value is pushed. */
 int tt__ws_wait(lua_State *L, struct tt__ws_script *x, enum tt__ws_wait_kind kind,
                 uint64_t timeout_ns, lua_KFunction k);
 struct tt__ws_wait *tt__ws_wait_of(lua_KContext op);
