@@ -218,7 +218,7 @@ static int l_summary_text(lua_State *L)
 static int write_log(lua_State *L, enum tt_log_level level)
 {
     int n = lua_gettop(L);
-    char fields[256] = "source=script";
+    char fields[256] = "source=console";
     luaL_Buffer b;
     if (level < tt_log_get_level())
         return 0;
@@ -232,7 +232,7 @@ static int write_log(lua_State *L, enum tt_log_level level)
     luaL_pushresult(&b);
     const struct tt_vu *vu = tt_vu_current(L);
     if (vu && vu->stage == TT_STAGE_ITERATION && vu->scenario)
-        snprintf(fields, sizeof fields, "source=script vu=%llu iter=%llu scenario=%s",
+        snprintf(fields, sizeof fields, "source=console vu=%llu iter=%llu scenario=%s",
                  (unsigned long long)vu->id, (unsigned long long)vu->iteration, vu->scenario->name);
     tt_log_fields(level, fields, "%s", lua_tostring(L, -1));
     return 0;

@@ -120,6 +120,15 @@ bool tt_options_apply_flags(struct tt_options *o, struct tt_arena *a, int argc, 
     return tt_err_none(&all, err);
 }
 
+bool tt_option_info(size_t i, struct tt_option_info *out)
+{
+    if (i >= TT_OPT_COUNT)
+        return false;
+    const struct tt__option *o = &tt__options[i];
+    *out = (struct tt_option_info){o->name, o->flag, o->metavar, o->help, o->short_flag};
+    return true;
+}
+
 void tt_options_help(FILE *out)
 {
     static const char *const groups[][2] = {

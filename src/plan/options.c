@@ -485,13 +485,28 @@ static int env_option(const char *s, size_t n)
     return -1;
 }
 
+static void warn_of_variable(const char *s, size_t n)
+{
+    char *text = tt_xcalloc(TT_OPT_COUNT, 96), *given = tt_xstrndup(s, n);
+    const char *names[TT_OPT_COUNT];
+    size_t len = 0;
+    for (int i = 0; i < TT_OPT_COUNT; i++)
+        if (env_name_of((enum tt_opt_id)i, text + (size_t)i * 96, 96))
+            names[len++] = text + (size_t)i * 96;
+    const char *near = tt_suggest(given, names, len);
+    tt_log(TT_LOG_WARN, "the environment variable %s is no option of ttload%s%s%s", given,
+           near ? " (did you mean " : "", near ? near : "", near ? "?)" : "");
+    tt_free(given);
+    tt_free(text);
+}
+
 void tt_options_warn_env(char **environment)
 {
     for (char **e = environment; *e; e++) {
         size_t n = strcspn(*e, "=");
         if (tt_starts_with(*e, "TTLOAD_") && !tt_starts_with(*e, "TTLOAD_PATH=") &&
             env_option(*e, n) < 0)
-            tt_log(TT_LOG_WARN, "the environment variable %.*s is no option of ttload", (int)n, *e);
+            warn_of_variable(*e, n);
     }
 }
 

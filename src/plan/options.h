@@ -75,6 +75,12 @@ bool tt_options_apply_env(struct tt_options *o, struct tt_arena *a, char **envir
 /* argv: the words after the subcommand; flags and positional words in any order. */
 bool tt_options_apply_flags(struct tt_options *o, struct tt_arena *a, int argc, char **argv,
                             struct tt_text_list *positional, struct tt_err *err);
+/* A row of the table, for those who print it. False: there is no row i. */
+struct tt_option_info {
+    const char *name, *flag, *metavar, *help; /* flag: "": none; metavar "": takes no value */
+    char short_flag;
+};
+bool tt_option_info(size_t i, struct tt_option_info *out);
 void tt_options_help(FILE *out);     /* for --help, by group */
 void tt_options_markdown(FILE *out); /* docs/options.md */
 /* What ttload.env holds: the system's environment where included, the env files, then --env. */

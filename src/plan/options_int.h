@@ -53,6 +53,8 @@ bool tt__stages_parse(struct tt_arena *a, const char *path, const cJSON *list,
                       struct tt_scenario *out, struct tt__problems *problems);
 void tt__scenario_check(const char *path, struct tt_scenario *sc, struct tt__problems *problems);
 cJSON *tt__scenario_json(const struct tt_scenario *sc);
+/* dry_run.c: makes it a plan of one iteration per scenario */
+void tt__plan_dry_run(struct tt_plan *p);
 /* inspect.c */
 void tt__json_add_duration(cJSON *obj, const char *name, uint64_t ns);
 void tt__json_add_tags(cJSON *obj, const char *name, const struct tt_tag *items, size_t n);

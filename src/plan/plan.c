@@ -262,6 +262,8 @@ bool tt_plan_build(struct tt_plan *p, struct tt_registry *r,
     tt_buf_fini(&b.problems.text);
     if (!ok)
         return false;
+    if (p->opt.dry_run)
+        tt__plan_dry_run(p);
     p->run_tags = p->opt.tags.items;
     p->n_run_tags = p->opt.tags.n;
     settle_workers(p);

@@ -102,6 +102,22 @@ static bool under_script(const struct tt_run *r, struct tt_err *err)
     return tt_err_wrap(err, several ? "%s:\n " : "%s", tt_script_path(r->script));
 }
 
+static bool open_log(struct tt_run *r, const struct tt_options *o, struct tt_err *err)
+{
+    tt_log_output_free(r->log);
+    r->log = tt_log_output_new(o->log_output, o->log_format,
+                               o->set[TT_OPT_console_output] ? o->console_output : NULL, err);
+    return r->log != NULL;
+}
+
+/* The config file may say where the log goes: from then on. */
+static bool log_moved(const struct tt_options *o)
+{
+    return o->layer[TT_OPT_log_output] == TT_LAYER_CONFIG ||
+           o->layer[TT_OPT_log_format] == TT_LAYER_CONFIG ||
+           o->layer[TT_OPT_console_output] == TT_LAYER_CONFIG;
+}
+
 /* What init itself needs, before the script's options are known: --env, --lib and the like. */
 static bool read_early(struct tt_run *r, int argc, char **argv, char **environment,
                        struct tt_options *o, struct tt_tag_list *env, struct tt_err *err)
@@ -120,6 +136,8 @@ static bool read_early(struct tt_run *r, int argc, char **argv, char **environme
                           positional.n ? positional.items[1] : "");
     if (o->verbose)
         tt_log_set_level(TT_LOG_DEBUG);
+    if (!open_log(r, o, err))
+        return false;
     r->script = tt_script_load(positional.items[0], &o->lib, err);
     return r->script != NULL;
 }
@@ -164,6 +182,8 @@ static bool prepare(struct tt_run *r, int argc, char **argv, char **environment,
     cJSON_Delete(script);
     if (!ok)
         return under_script(r, err);
+    if (log_moved(&r->plan->opt) && !open_log(r, &r->plan->opt, err))
+        return false;
     if (purpose == TT_RUN_GO && !check_memory(r, probe->w, err))
         return false;
     tt_registry_freeze(r->registry);
@@ -210,5 +230,6 @@ void tt_run_free(struct tt_run *r)
     tt_registry_free(r->registry);
     tt_script_free(r->script);
     tt_arena_fini(&r->arena);
+    tt_log_output_free(r->log);
     tt_free(r);
 }

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/units.h"
 #include "control/control.h"
+#include "output/log_output.h"
 #include "output/output.h"
 #include "output/summary.h"
 #include "run/run.h"
@@ -196,6 +197,7 @@ struct tt_run {
     struct tt_plan *plan;
     struct tt_registry *registry;
     struct tt_script *script;
+    struct tt_log_output *log;
     bool has_setup, has_teardown, has_summary, has_default;
     struct tt_arena arena;
     uint64_t vu_bytes;            /* memory of one VU after init; 0: not measured */

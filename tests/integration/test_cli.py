@@ -4,6 +4,7 @@ import json
 import os
 import re
 import resource
+import shutil
 import signal
 import subprocess
 import time
@@ -151,6 +152,101 @@ function M.default(data) tt.check(data, { same = data.list[3].deep == "x" }) dat
 function M.teardown(data) if data.list[3].mine then error("shared") end end
 return M""")
         self.assertEqual(r.code, 0, r.err)
+
+
+class DryRun(Case):
+    TEXT = """local tt = require "ttload"
+local M = { options = { thresholds = { checks = { "rate>0.9" } }, scenarios = {
+  a = { executor = "ramping-arrival-rate", pre_allocated_vus = 50, stages = { { duration = "1h", target = 100 } },
+        exec = "one", env = { WHO = "me" } },
+  b = { executor = "ramping-vus", stages = { { duration = "1h", target = 100000000 } }, exec = "two", after = "a" } } } }
+function M.one() tt.check(1, { no = false }) tt.log.info("ran one for " .. tt.env.WHO) end
+function M.two() tt.log.info("ran two") end
+return M
+"""
+
+    def test_each_scenario_runs_once_and_nothing_is_judged(self):
+        self.write("t.lua", self.TEXT)
+        r = self.ttload("run", "--dry-run", "--quiet", "t.lua", "--execution-segment", "1/2:1")
+        self.assertEqual(r.code, 0, r.err)
+        self.assertEqual(r.err.count("ran one for me"), 1)
+        self.assertEqual(r.err.count("ran two"), 1)
+        self.assertIn("thresholds are not judged", r.err)
+
+    def test_options_are_checked_all_the_same(self):
+        self.write("t.lua", self.TEXT.replace("rate>0.9", "rate>>0.9"))
+        self.assertEqual(self.ttload("run", "--dry-run", "t.lua").code, 104)
+
+
+class Plans(Case):
+    def test_a_ramp_to_a_hundred_million_is_planned_at_once(self):
+        self.write("t.lua", script('stages = { { duration = "1h", target = 100000000 } }'))
+        r = self.ttload("inspect", "--execution-requirements", "t.lua", timeout=30)
+        needs = json.loads(r.out)
+        self.assertEqual((needs["max_vus"], needs["max_duration"]), (100000000, "1h0m30s"))
+        self.assertGreater(needs["memory_per_vu_bytes"], 0)
+        self.assertEqual(needs["estimated_memory_bytes"], needs["memory_per_vu_bytes"] * 100000000)
+        self.assertEqual(needs["vus_over_time"], [])
+
+
+class Completion(Case):
+    def complete(self, *words):
+        _, out, _ = self.shell("bash", f"""source completion.bash
+COMP_WORDS=(ttload {' '.join(repr(w) for w in words)}); COMP_CWORD={len(words)}; _ttload; printf '%s\\n' "${{COMPREPLY[@]}}" """)
+        return out.split()
+
+    def shell(self, name, text):
+        p = subprocess.run([name, "-c", text], cwd=self.folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                           stderr=subprocess.PIPE, text=True)
+        self.assertEqual((p.returncode, p.stderr), (0, ""))
+        return p.returncode, p.stdout, p.stderr
+
+    def setUp(self):
+        super().setUp()
+        for name in ("bash", "zsh", "fish"):
+            self.write(f"completion.{name}", self.ttload("completion", name).out)
+
+    def test_bash_completes_commands_flags_values_and_scripts(self):
+        self.write("load.lua", "")
+        self.write("notes.txt", "")
+        self.assertEqual(self.complete("insp"), ["inspect"])
+        self.assertEqual(self.complete("run", "--max-red"), ["--max-redirects"])
+        self.assertEqual(self.complete("run", "--summary-mode", "f"), ["full"])
+        self.assertEqual(self.complete("run", "lo"), ["load.lua"])
+        self.assertEqual(self.complete("run", "no"), [])
+        self.assertEqual(self.complete("run", "--config", "no"), ["notes.txt"])
+        self.assertEqual(self.complete("run", "--vus", ""), [])
+        self.assertEqual(self.complete("serve", ""), ["tunnel", "http", "ws"])
+
+    def test_every_flag_is_in_every_script(self):
+        flags = set(re.findall(r"`--([a-z-]+)", self.ttload("help", "options").out))
+        self.assertGreater(len(flags), 30)
+        for name in ("bash", "zsh", "fish"):
+            with open(os.path.join(self.folder, f"completion.{name}"), encoding="utf-8") as f:
+                text = f.read()
+            for flag in flags:
+                self.assertRegex(text, rf"(--|-l ){flag}\b")
+
+    def test_zsh_and_fish_can_read_theirs(self):
+        for name in ("zsh", "fish"):
+            if shutil.which(name):
+                self.shell(name, f"{name} -n completion.{name}")
+
+    @unittest.skipUnless(shutil.which("fish"), "fish is not installed")
+    def test_fish_completes_flags_and_values(self):
+        _, out, _ = self.shell("fish", 'source completion.fish; complete -C "ttload run --max-red"; complete -C "ttload run --summary-mode f"')
+        self.assertIn("--max-redirects", out)
+        self.assertIn("full", out)
+
+    @unittest.skipUnless(shutil.which("zsh"), "zsh is not installed")
+    def test_zsh_takes_the_function(self):
+        _, out, _ = self.shell("zsh", "autoload -U compinit; compinit -u -d dump; source ./completion.zsh; echo $_comps[ttload]")
+        self.assertEqual(out, "_ttload\n")
+
+    def test_an_unknown_shell_is_told(self):
+        r = self.ttload("completion", "tcsh")
+        self.assertEqual(r.code, 255)
+        self.assertIn("bash, zsh or fish", r.err)
 
 
 class Signals(Case):
