@@ -3,6 +3,7 @@
 -- For editors (LuaLS): the module `ttload.http`. Not loaded at run time.
 
 ---@class ttload.http.params
+---@field compression? string|string[] # "gzip", "deflate", "br", "zstd", or several
 ---@field cookies? table<string, string|number|boolean|{ value: string|number|boolean, replace?: boolean }>
 ---@field jar? ttload.http.CookieJar # instead of the VU's
 ---@field headers? table<string, string|number|boolean|string[]>|{ [1]: string, [2]: string|number|string[] }[]
@@ -115,6 +116,15 @@ M.TLS_1_0, M.TLS_1_1, M.TLS_1_2, M.TLS_1_3 = "tls1.0", "tls1.1", "tls1.2", "tls1
 ---@param format string # as string.format
 ---@return ttload.http.url
 function M.url(format, ...) end
+
+---@class ttload.http.file
+
+---A part of a form that is sent as multipart/form-data.
+---@param data string
+---@param name? string # of the file, "file" by default
+---@param content_type? string # "application/octet-stream" by default
+---@return ttload.http.file
+function M.file(data, name, content_type) end
 
 ---@class ttload.http.expected_statuses
 

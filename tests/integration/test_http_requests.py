@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
 """What ttload.http can send: cookies, bodies, authentication, proxies, against real servers."""
+import gzip
 import json
 import urllib.parse
+import zlib
 
 from ttload_case import Case, HttpServer
 
@@ -23,6 +25,8 @@ def answer(h, body):
         h.send(200, b"set", *[("Set-Cookie", c) for c in arguments["c"]])
     elif path == "/redir":
         h.send(302, b"", ("Location", arguments["to"][0]), *[("Set-Cookie", c) for c in arguments.get("c", [])])
+    elif path == "/keep":
+        h.send(307, b"", ("Location", arguments["to"][0]))
     elif path.startswith("/status/"):
         h.send(int(path[8:]), b"body")
     else:
@@ -195,3 +199,80 @@ class Expectations(Requests):
           fails("1 to 16", function() http.expected_statuses() end)
           fails("http.set_response_callback", function() http.set_response_callback({}) end)
           expect(http.TLS_1_3, "tls1.3")""")
+
+
+class Bodies(Requests):
+    def bodies(self):
+        return [r[3] for r in self.server.requests]
+
+    def test_forms_are_sorted_and_lists_repeat_their_name(self):
+        self.get("""
+          http.post(url, { z = 1, B = true, a = { "x y", "ü", json.null }, ["1"] = 1.5, e = 1e21, n = "" })""")
+        self.assertEqual(self.bodies(), [b"1=1.5&B=true&a=x+y&a=%C3%BC&a=&e=1e%2B21&n=&z=1"])
+
+    def test_binary_and_empty_bodies_are_sent_as_they_are(self):
+        self.get('http.post(url, "\\0\\255\\r\\n") http.post(url, "") http.post(url) http.request("GET", url, "body")')
+        self.assertEqual(self.bodies(), [b"\0\xff\r\n", b"", b"", b"body"])
+        self.assertEqual([r[2].get("Content-Length") for r in self.server.requests], ["4", "0", "0", "4"])
+
+    def test_a_form_with_files_is_multipart(self):
+        self.get("""
+          local r = http.post(url, { z = http.file(content, 'a"\\\\b.bin', "text/x"), a = 1, l = { "x", http.file("y") } })
+          expect(r.status, 200) expect(r.request.body, nil)""", head="""
+          local content = ("0123456789"):rep(100000)""")
+        _, _, headers, body = self.server.requests[0]
+        kind, _, boundary = headers["Content-Type"].partition("; boundary=")
+        self.assertEqual(kind, "multipart/form-data")
+        self.assertEqual(int(headers["Content-Length"]), len(body))
+        head = b'Content-Disposition: form-data; name="%s"'
+        file = head + b'; filename="%s"\r\nContent-Type: %s'
+        parts = [head % b"a" + b"\r\n\r\n1", head % b"l" + b"\r\n\r\nx",
+                 file % (b"l", b"file", b"application/octet-stream") + b"\r\n\r\ny",
+                 file % (b"z", b'a\\"\\\\b.bin', b"text/x") + b"\r\n\r\n" + b"0123456789" * 100000]
+        b = b"--" + boundary.encode()
+        self.assertEqual(body, b"".join(b + b"\r\n" + p + b"\r\n" for p in parts) + b + b"--\r\n")
+
+    def test_multipart_bodies_follow_a_redirect_that_keeps_them(self):
+        self.get('expect(http.post(url .. "/keep?to=/end", { f = http.file("data") }).url, url .. "/end")')
+        self.assertEqual(len(self.bodies()[0]), len(self.bodies()[1]))
+        self.assertIn(b"data", self.bodies()[1])
+
+    def test_bodies_are_compressed_in_the_order_given(self):
+        self.get("""
+          local text = ("hello "):rep(50000)
+          http.post(url, text, { compression = "gzip" })
+          http.post(url, text, { compression = { "deflate", "gzip" } })
+          http.post(url, nil, { compression = "deflate, gzip", json = { a = text } })
+          http.post(url, text, { compression = "br" }) http.post(url, text, { compression = "zstd" })
+          http.post(url, "x", { compression = "" })
+          http.post(url, "x", { compression = "gzip", headers = { ["Content-Encoding"] = "mine" } })
+          http.get(url, { compression = "gzip" })""")
+        text = b"hello " * 50000
+        bodies = self.bodies()
+        self.assertEqual([r[2].get("Content-Encoding") for r in self.server.requests],
+                         ["gzip", "deflate, gzip", "deflate, gzip", "br", "zstd", None, "mine", None])
+        self.assertEqual(gzip.decompress(bodies[0]), text)
+        self.assertEqual(zlib.decompress(gzip.decompress(bodies[1])), text)
+        self.assertEqual(json.loads(zlib.decompress(gzip.decompress(bodies[2]))), {"a": text.decode()})
+        self.assertEqual(gzip.decompress(bodies[6]), b"x")
+        self.assertEqual(bodies[4][:4], b"\x28\xb5\x2f\xfd")  # RFC 8878
+        self.assertTrue(0 < len(bodies[3]) < 1000 and len(bodies[4]) < 1000)
+
+    def test_an_expect_header_is_sent_and_holds_nothing_back(self):
+        self.get('expect(http.post(url, "x", { headers = { Expect = "100-continue" } }).status, 200) http.post(url, "x")')
+        self.assertEqual([r[2].get("Expect") for r in self.server.requests], ["100-continue", None])
+
+    def test_misuse_names_what_is_wrong(self):
+        self.get(FAILS + """
+          fails("(for JSON: params.json)", function() http.post(url, { 1, 2 }) end)
+          fails("body.a: text, a number or a boolean", function() http.post(url, { a = { {} } }) end)
+          fails("body.b: text, a number, a boolean or http.file", function()
+            http.post(url, { a = http.file("x"), b = print }) end)
+          fails("http.file: data", function() http.file({}) end)
+          fails("http.file: content_type", function() http.file("x", "y", "a\\nb") end)
+          fails("a HEAD request has no body", function() http.request("HEAD", url, "x") end)
+          fails("params.compression: 'gzip', 'deflate', 'br' or 'zstd'", function()
+            http.post(url, "x", { compression = "George" }) end)
+          fails("params.compression: only a body in one piece", function()
+            http.post(url, { f = http.file("x") }, { compression = "gzip" }) end)""")
+        self.assertEqual(self.server.requests, [])

@@ -45,6 +45,17 @@ static void default_type(struct tt_http_call *c, const char *type)
         tt_http_call_header(c, "Content-Type", 12, type, strlen(type));
 }
 
+static void read_form(lua_State *L, struct tt__http_request *r)
+{
+    if (tt__http_has_file(L, TT__ARG_BODY)) {
+        tt__http_read_multipart(L, r);
+        return;
+    }
+    push_form(L, r);
+    lua_replace(L, TT__ARG_BODY);
+    default_type(r->call, "application/x-www-form-urlencoded");
+}
+
 void tt__http_read_body(lua_State *L, struct tt__http_request *r)
 {
     struct tt_http_call *c = r->call;
@@ -56,16 +67,16 @@ void tt__http_read_body(lua_State *L, struct tt__http_request *r)
         lua_replace(L, TT__ARG_BODY);
         default_type(c, "application/json");
     } else if (type == LUA_TTABLE) {
-        push_form(L, r);
-        lua_replace(L, TT__ARG_BODY);
-        default_type(c, "application/x-www-form-urlencoded");
+        read_form(L, r);
     } else if (type != LUA_TNIL && type != LUA_TSTRING) {
         luaL_error(L, "%s: body: text or a table is expected, not a %s", r->what,
                    luaL_typename(L, TT__ARG_BODY));
     }
-    if (lua_type(L, TT__ARG_BODY) != LUA_TSTRING)
+    tt__http_compress(L, r);
+    if (lua_isnil(L, TT__ARG_BODY))
         return;
     if (strcmp(c->method, "HEAD") == 0)
         luaL_error(L, "%s: a HEAD request has no body", r->what);
-    c->body = lua_tolstring(L, TT__ARG_BODY, &c->body_len);
+    if (!c->source)
+        c->body = lua_tolstring(L, TT__ARG_BODY, &c->body_len);
 }

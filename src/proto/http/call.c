@@ -167,7 +167,7 @@ static void filter_lines(struct tt_http_call *c, bool trusted, bool same_authori
     size_t n = 0;
     const char *p = c->lines.data, *end = p ? p + c->lines.len : p;
     for (; p < end; p += strlen(p) + 1)
-        if (follows(p, trusted, same_authority, c->body != NULL) &&
+        if (follows(p, trusted, same_authority, c->body || c->source) &&
             !(c->own_referer && name_is(p, "Referer"))) {
             tt_buf_append(&c->spare_lines, p, strlen(p) + 1);
             n++;
@@ -225,6 +225,7 @@ static void follow(struct tt_http_call *c, struct tt_slice location)
     if (c->status.code <= 303 && strcmp(c->method, "HEAD") != 0) {
         c->method = "GET";
         c->body = NULL;
+        c->source = NULL;
         c->body_len = 0;
     }
     filter_lines(c, tt_http_url_trusts(&first, &to), same_authority);
@@ -238,6 +239,12 @@ static void follow(struct tt_http_call *c, struct tt_slice location)
         begin_hop(c);
     else
         refuse_url(c);
+}
+
+/* May the next hop be sent? Not when it repeats a body that is gone: a function's. */
+static bool repeatable(const struct tt_http_call *c)
+{
+    return c->status.code <= 303 || !c->source || c->source->rewind(c->source);
 }
 
 static void use_address(struct tt_http_call *c)
@@ -264,7 +271,10 @@ static void on_exchange(struct tt_http_exchange *x)
     if (x->error.code || !is_redirect(c, &location)) {
         finish(c);
     } else if (c->redirects > 0) {
-        follow(c, location);
+        if (repeatable(c))
+            follow(c, location);
+        else
+            finish(c);
     } else {
         if (c->redirects_default)
             tt__http_warn(c, "stopped following redirects", "the limit is max_redirects");
@@ -321,6 +331,7 @@ static void exchange(struct tt_http_call *c)
     x->n_headers = c->n_lines;
     x->upload = c->body;
     x->upload_len = c->body_len;
+    x->source = c->source;
     x->has_content_type = tt_http_call_has_header(c, "Content-Type");
     x->max_body = c->engine->max_body;
     x->max_ratio = c->engine->max_ratio;

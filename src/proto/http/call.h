@@ -42,9 +42,10 @@ struct tt_http_call {
     struct tt_buf cookies;   /* params.cookies, as tt_http_call_cookie adds them */
     const char *body;        /* NULL: none */
     size_t body_len;
-    uint64_t timeout_ns;    /* 0: the call times out at once */
-    int64_t redirects;      /* how many may be followed */
-    bool redirects_default; /* nobody asked for that limit: say when it is reached */
+    struct tt_http_source *source; /* or this: the binding's */
+    uint64_t timeout_ns;           /* 0: the call times out at once */
+    int64_t redirects;             /* how many may be followed */
+    bool redirects_default;        /* nobody asked for that limit: say when it is reached */
     bool keep_body, throws;
     bool streams; /* the body is taken in pieces: op is finished each time that more has come */
     struct tt_http_expected expected;

@@ -36,7 +36,9 @@ struct carrier {
     size_t fed; /* bytes of a big body given to libcurl */
     char connect_to_text[72];
     struct curl_slist connect_to;
-    bool has_connect_to, has_custom_method, paused, head_complete;
+    bool has_connect_to, has_custom_method, head_complete;
+    bool paused;   /* the body is not read on: the stream is full */
+    bool starved;  /* the request is not written on: its source waits */
     bool switches; /* a 101: libcurl would wait for the answer after it */
     enum shape shape;
     char error[CURL_ERROR_SIZE];
@@ -120,24 +122,38 @@ static size_t on_body(char *p, size_t size, size_t n, void *arg)
     return tt_http_body_put(c->x, p, n) ? n : 0;
 }
 
+static size_t read_upload(struct carrier *c, char *p, size_t n)
+{
+    size_t left = c->x->upload_len - c->fed;
+    if (n > left)
+        n = left;
+    memcpy(p, c->x->upload + c->fed, n);
+    c->fed += n;
+    return n;
+}
+
 static size_t on_read(char *p, size_t size, size_t n, void *arg)
 {
     struct carrier *c = arg;
-    struct tt_http_exchange *x = c->x;
-    size_t left = x->upload_len - c->fed;
+    struct tt_http_source *source = c->x->source;
     n *= size;
-    if (n > left)
-        n = left;
-    memcpy(p, x->upload + c->fed, n);
-    c->fed += n;
-    x->at.sent = tt_now_ns();
+    n = source ? source->read(source, p, n) : read_upload(c, p, n);
+    c->starved = n == TT_HTTP_SOURCE_WAITS;
+    if (c->starved)
+        return CURL_READFUNC_PAUSE;
+    c->x->at.sent = tt_now_ns();
     return n;
 }
 
 static int on_seek(void *arg, curl_off_t offset, int origin)
 {
     struct carrier *c = arg;
-    if (origin != SEEK_SET || offset < 0 || (size_t)offset > c->x->upload_len)
+    struct tt_http_source *source = c->x->source;
+    if (origin != SEEK_SET || offset < 0)
+        return CURL_SEEKFUNC_FAIL;
+    if (source)
+        return offset == 0 && source->rewind(source) ? CURL_SEEKFUNC_OK : CURL_SEEKFUNC_FAIL;
+    if ((size_t)offset > c->x->upload_len)
         return CURL_SEEKFUNC_FAIL;
     c->fed = (size_t)offset;
     return CURL_SEEKFUNC_OK;
@@ -170,6 +186,8 @@ static struct carrier *carrier_new(struct transport *t)
     curl_easy_setopt(easy, CURLOPT_PROXY, "");
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
+    /* A script's Expect header holds nothing back, as in k6 */
+    curl_easy_setopt(easy, CURLOPT_EXPECT_100_TIMEOUT_MS, 1L);
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
     curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, (long)MAX_IDLE_SECONDS);
     curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
@@ -253,7 +271,7 @@ static void set_method(struct carrier *c, const struct tt_http_exchange *x)
     enum shape shape = SHAPE_GET;
     if (head)
         shape = SHAPE_HEAD;
-    else if (x->upload || post || strcmp(m, "PUT") == 0 || strcmp(m, "PATCH") == 0)
+    else if (x->upload || x->source || post || strcmp(m, "PUT") == 0 || strcmp(m, "PATCH") == 0)
         shape = SHAPE_POST; /* without a body these say Content-Length: 0 */
     if (shape == SHAPE_GET && c->shape != SHAPE_GET)
         curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
@@ -274,8 +292,12 @@ static void set_body(struct carrier *c, const struct tt_http_exchange *x)
     if (c->shape != SHAPE_POST)
         return;
     c->fed = 0;
-    curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)x->upload_len);
-    const char *small = x->upload_len < SMALL_BODY ? (x->upload ? x->upload : "") : NULL;
+    curl_off_t size = (curl_off_t)x->upload_len; /* -1: chunked */
+    if (x->source)
+        size = x->source->length == TT_HTTP_LENGTH_UNKNOWN ? -1 : (curl_off_t)x->source->length;
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, size);
+    bool is_small = !x->source && x->upload_len < SMALL_BODY;
+    const char *small = is_small ? (x->upload ? x->upload : "") : NULL;
     curl_easy_setopt(easy, CURLOPT_POSTFIELDS, small); /* NULL: on_read is asked */
 }
 
@@ -299,7 +321,7 @@ static void curl_start(void *self, struct tt_http_session *s, struct tt_http_exc
     c->x = x;
     x->carrier = c;
     c->error[0] = '\0';
-    c->paused = c->head_complete = c->switches = false;
+    c->paused = c->starved = c->head_complete = c->switches = false;
     curl_easy_setopt(easy, CURLOPT_SHARE, share_of(s));
     curl_easy_setopt(easy, CURLOPT_URL, x->url);
     set_method(c, x);
@@ -347,7 +369,7 @@ static void take_bytes(const struct carrier *c, struct tt_http_exchange *x)
     curl_easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &request);
     curl_easy_getinfo(easy, CURLINFO_HEADER_SIZE, &head);
     curl_easy_getinfo(easy, CURLINFO_SIZE_DOWNLOAD_T, &body);
-    if (x->upload_len >= SMALL_BODY) /* a small body is in the request's size */
+    if (x->source || x->upload_len >= SMALL_BODY) /* a small body is in the request's size */
         curl_easy_getinfo(easy, CURLINFO_SIZE_UPLOAD_T, &upload);
     x->sent_bytes = (uint64_t)request + (uint64_t)upload;
     x->received_bytes = (uint64_t)head + (uint64_t)body;
@@ -400,9 +422,9 @@ static void curl_resume(void *self, struct tt_http_exchange *x)
 {
     struct transport *t = self;
     struct carrier *c = x->carrier;
-    if (!c || !c->paused)
+    if (!c || !(c->paused || c->starved))
         return;
-    c->paused = false;
+    c->paused = c->starved = false;
     tt_curl_resume(t->curl, &c->transfer);
 }
 

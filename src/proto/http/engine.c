@@ -88,7 +88,7 @@ static struct tt_http_call *call_new(struct tt_http_engine *e)
     tt_buf_init(&c->lines, LINES_MAX);
     tt_buf_init(&c->spare_lines, LINES_MAX);
     tt_buf_init(&c->cookies, LINES_MAX);
-    tt_buf_init(&c->wire, URL_MAX);
+    tt_buf_init(&c->wire, BODY_MAX);
     tt_buf_init(&c->hop_url[0], URL_MAX);
     tt_buf_init(&c->hop_url[1], URL_MAX);
     tt_buf_init(&c->x.head, HEAD_MAX);
@@ -116,6 +116,7 @@ struct tt_http_call *tt_http_call_get(struct tt_http_engine *e, struct tt_vu *vu
     tt_buf_clear(&c->cookies);
     c->expected = hv->expected ? *hv->expected : tt_http_expected_default;
     c->body = NULL;
+    c->source = NULL;
     c->body_len = 0;
     c->hop = 0;
     c->own_referer = c->streams = c->ended = false;

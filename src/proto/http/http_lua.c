@@ -184,11 +184,13 @@ static int open_http(lua_State *L)
         {"set_response_callback", tt__http_l_set_response_callback},
         {"sse", tt__http_l_sse},
         {"url", tt__http_l_url},
+        {"file", tt__http_l_file},
         {NULL, NULL},
     };
     tt__http_response_open(L);
     tt__http_stream_open(L);
     tt__http_url_open(L);
+    tt__http_file_open(L);
     tt__http_expected_open(L);
     luaL_newlib(L, functions);
     tt__http_jar_open(L);

@@ -52,6 +52,10 @@ extern const struct tt_module tt_module_http;
 void tt__http_jar_open(lua_State *L); /* makes the metatable, pushes http.CookieJar */
 int tt__http_l_cookie_jar(lua_State *L);
 
+/* multipart_lua.c */
+void tt__http_file_open(lua_State *L); /* makes the metatable */
+int tt__http_l_file(lua_State *L);
+
 /* url_lua.c */
 void tt__http_url_open(lua_State *L); /* makes the metatable */
 int tt__http_l_url(lua_State *L);

@@ -10,9 +10,9 @@ enum { TT__ARG_URL = 1, TT__ARG_BODY, TT__ARG_PARAMS };
 
 struct tt__http_request {
     struct tt_http_call *call;
-    const char *what;         /* "http.get", for messages */
-    const char *url_name;     /* of http.url; NULL: none */
-    bool has_json, has_query; /* the parameter is given */
+    const char *what;                          /* "http.get", for messages */
+    const char *url_name;                      /* of http.url; NULL: none */
+    bool has_json, has_query, has_compression; /* the parameter is given */
     bool is_sse; /* of http.sse: it takes a parameter more and has no timeout by default */
 };
 
@@ -53,6 +53,16 @@ struct tt__http_form {
 /* Appends the table on top to call->wire. */
 void tt__http_put_form(lua_State *L, const struct tt__http_request *r,
                        const struct tt__http_form *form);
+
+/* compression_lua.c */
+void tt__param_compression(lua_State *L, struct tt__http_request *r, const char *name);
+/* Encodes the text at TT__ARG_BODY. */
+void tt__http_compress(lua_State *L, const struct tt__http_request *r);
+
+/* multipart_lua.c */
+bool tt__http_has_file(lua_State *L, int idx); /* the form at idx: is a file in it? */
+/* The form at TT__ARG_BODY into the call, with its content type. */
+void tt__http_read_multipart(lua_State *L, struct tt__http_request *r);
 
 /* body_lua.c */
 /* The body at TT__ARG_BODY, or params.json, into the call. */

@@ -96,6 +96,7 @@ static void read_reconnect(lua_State *L, struct tt__http_request *r, const char 
 }
 
 static const struct tt__http_param params[] = {
+    {"compression", tt__param_compression},
     {"cookies", tt__param_cookies},
     {"headers", tt__param_headers},
     {"jar", tt__param_jar},

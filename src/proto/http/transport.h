@@ -21,6 +21,17 @@ enum tt_http_keep {
     TT_HTTP_STREAM_BODY   /* body has what arrived and was not taken yet: see arrived */
 };
 
+/* Where a request's body comes from when it is not one text. */
+#define TT_HTTP_LENGTH_UNKNOWN UINT64_MAX /* sent chunked */
+#define TT_HTTP_SOURCE_WAITS   SIZE_MAX
+struct tt_http_source {
+    uint64_t length;
+    /* Up to n bytes into p. 0: the end. TT_HTTP_SOURCE_WAITS: none at the moment; the transport is
+     * resumed when there are. Called from inside the transport. */
+    size_t (*read)(struct tt_http_source *s, char *p, size_t n);
+    bool (*rewind)(struct tt_http_source *s); /* to its begin; false: it cannot */
+};
+
 struct tt_http_exchange {
     /* To send. Borrowed from start until done or cancel. */
     const char *method;
@@ -33,6 +44,7 @@ struct tt_http_exchange {
     bool has_content_type; /* among them */
     const char *upload;    /* the request's body; NULL: none */
     size_t upload_len;
+    struct tt_http_source *source; /* or this */
     enum tt_http_keep keep;
     uint64_t max_body;  /* bytes of a kept body; 0: no limit */
     uint64_t max_ratio; /* of decoded to wire bytes of a compressed body; 0: no limit */
