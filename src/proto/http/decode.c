@@ -64,7 +64,7 @@ static bool run_inflate(struct tt_http_decoder *d, size_t i, const char *p, size
         s->ended = rc == Z_STREAM_END;
         if (!push(d, i + 1, out, sizeof out - s->z.avail_out))
             return false;
-    } while (s->z.avail_in || s->z.avail_out == 0);
+    } while (s->z.avail_in || (s->z.avail_out == 0 && !s->ended));
     return true;
 }
 
@@ -124,7 +124,7 @@ static bool zstd_stage(struct tt_http_decoder *d, size_t i, const char *p, size_
         full = out.pos == out.size;
         if (!push(d, i + 1, piece, out.pos))
             return false;
-    } while (in.pos < in.size || full);
+    } while (in.pos < in.size || (full && !s->ended));
     return true;
 }
 

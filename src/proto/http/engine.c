@@ -88,7 +88,7 @@ static struct tt_http_call *call_new(struct tt_http_engine *e)
     tt_buf_init(&c->lines, LINES_MAX);
     tt_buf_init(&c->spare_lines, LINES_MAX);
     tt_buf_init(&c->cookies, LINES_MAX);
-    tt_buf_init(&c->wire, BODY_MAX);
+    tt_buf_init(&c->wire, TT_HTTP_BODY_MAX);
     tt_buf_init(&c->hop_url[0], URL_MAX);
     tt_buf_init(&c->hop_url[1], URL_MAX);
     tt_buf_init(&c->x.head, HEAD_MAX);
