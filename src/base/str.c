@@ -20,7 +20,7 @@ bool tt_streq(const char *a, const char *b)
 bool tt_strnieq(const char *a, const char *b, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        if (lower(a[i]) != lower(b[i]))
+        if (a[i] != b[i] && lower(a[i]) != lower(b[i]))
             return false;
         if (!a[i])
             return true;

@@ -110,16 +110,38 @@ static void set_http2(struct tt_http_error *e, CURLcode rc, const char *detail)
     set(e, code, "http2", detail);
 }
 
+/* libcurl's words for answers that are no HTTP, as h1_reader.c has them; NULL: something else. */
+static const char *malformed(const char *detail)
+{
+    static const struct {
+        const char *part, *why;
+    } list[] = {
+        {"HTTP/0.9", "the response does not begin with an HTTP/1 status line"},
+        {"Unsupported HTTP version", "the response does not begin with an HTTP/1 status line"},
+        {"Unsupported response code", "the response does not begin with an HTTP/1 status line"},
+        {"chunked-enco", "the response's chunked encoding is broken"},
+        {"Invalid Content-Length", "the response's Content-Length is not a number"},
+        {"Header without colon", "the response has a header without a colon"},
+        {"Nul byte in header", "the response's headers have a NUL byte"},
+        /* of transfers only: those of the content are undone by us */
+        {"content encoding", "the response's Transfer-Encoding is not 'chunked'"},
+        {"content unencoding", "the response's Transfer-Encoding is not 'chunked'"},
+    };
+    for (size_t i = 0; i < sizeof list / sizeof *list; i++)
+        if (strstr(detail, list[i].part))
+            return list[i].why;
+    return NULL;
+}
+
 void tt_http_error_curl(struct tt_http_error *e, CURLcode rc, long os_errno, long verify,
                         const char *detail)
 {
     if (!detail || !*detail)
         detail = curl_easy_strerror(rc);
     /* Answers that are no HTTP come as other errors: as an unsupported protocol, as a read error */
-    if (strstr(detail, "HTTP/0.9") || strstr(detail, "chunked-encoding")) {
-        tt_http_error_malformed(e, strstr(detail, "HTTP/0.9")
-                                       ? "the response does not begin with an HTTP/1 status line"
-                                       : "the response's chunked encoding is broken");
+    const char *why = malformed(detail);
+    if (why) {
+        tt_http_error_malformed(e, why);
         return;
     }
     if (strstr(detail, "Too large response headers")) { /* libcurl has a limit of its own */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Reading responses. Lenient where clients usually are (bare line feeds, lines without a colon,
- * several equal Content-Length), strict where two readers could disagree about where a response
+/* Reading responses. Lenient where clients usually are (bare line feeds, several equal
+ * Content-Length, folded lines), strict where two readers could disagree about where a response
  * ends (RFC 9112 6.3): such a connection would mix up its answers. */
 #include "proto/http/h1_reader.h"
 #include "base/str.h"
@@ -11,6 +11,8 @@ enum { LINES_MAX = 64 * 1024 }; /* of chunk extensions and trailers, which are d
 
 const char tt_h1_truncated[] = "unexpected EOF";
 const char tt_h1_too_large[] = "the response's headers are too large";
+const char tt_h1_nothing[] = "EOF";
+static const char no_colon[] = "the response has a header without a colon";
 static const char not_http[] = "the response does not begin with an HTTP/1 status line";
 
 void tt_h1_reader_init(struct tt_h1_reader *r, struct tt_buf *head, bool bodyless)
@@ -126,30 +128,50 @@ static const char *frame_by(struct framing *f, const struct tt_http_header *h)
     return NULL;
 }
 
-/* Folded lines become one: line breaks before a blank turn into blanks. */
+/* Folded lines become one: line breaks before a blank go. */
 static bool unfold(struct tt_buf *head)
 {
     char *p = head->data, *end = p + head->len, *nl = p;
     bool first = true;
     while ((nl = memchr(nl, '\n', (size_t)(end - nl))) && nl + 1 < end) {
         nl++;
-        if (*nl == ' ' || *nl == '\t') {
-            if (first)
-                return false; /* the status line goes on */
-            nl[-1] = ' ';
-            if (nl - 2 >= p && nl[-2] == '\r')
-                nl[-2] = ' ';
+        if (*nl != ' ' && *nl != '\t') {
+            first = false;
+            continue;
         }
-        first = false;
+        if (first)
+            return false; /* the status line goes on */
+        char *stop = nl - 1;
+        if (stop[-1] == '\r')
+            stop--;
+        memmove(stop, nl, (size_t)(end - nl) + 1);
+        end -= nl - stop;
+        nl = stop;
     }
+    head->len = (size_t)(end - p);
     return true;
+}
+
+/* Reads what the headers say about framing; returns what is wrong with them. */
+static const char *read_headers(const struct tt_buf *head, struct framing *f)
+{
+    struct tt_http_header h;
+    const char *end = head->data + head->len, *line = memchr(head->data, '\n', head->len) + 1;
+    size_t at = 0;
+    while (tt_http_headers_next(head->data, head->len, &at, &h)) {
+        if (h.name.p != line) /* one was passed over */
+            return no_colon;
+        line = head->data + at;
+        const char *why = frame_by(f, &h);
+        if (why)
+            return why;
+    }
+    return *line == '\n' || (end - line == 2 && *line == '\r') ? NULL : no_colon;
 }
 
 static enum tt_h1_event head_complete(struct tt_h1_reader *r)
 {
-    struct tt_http_header h;
     struct framing f = {0};
-    size_t at = 0;
     bool keeps = false;
     if (!status_line(r, &keeps))
         return bad(r, not_http);
@@ -163,11 +185,9 @@ static enum tt_h1_event head_complete(struct tt_h1_reader *r)
         tt_buf_clear(r->head);
         return TT_H1_MORE;
     }
-    while (tt_http_headers_next(r->head->data, r->head->len, &at, &h)) {
-        const char *why = frame_by(&f, &h);
-        if (why)
-            return bad(r, why);
-    }
+    const char *why = read_headers(r->head, &f);
+    if (why)
+        return bad(r, why);
     r->state = TT__H1_BODY_START;
     r->reusable = r->status != 101 && !f.closes && (keeps || f.keeps);
     r->sets_cookies = f.sets_cookies;
@@ -293,12 +313,17 @@ static bool chunk_byte(struct tt_h1_reader *r, char c)
         }
         return c == '\r' && r->line_start++ == 0;
     default: /* the trailer ends with an empty line; line_start counts the line's bytes */
-        if (c == '\n' && r->line_start == 0)
-            r->state = TT__H1_DONE;
-        else if (c == '\n')
+        if (c == '\n') {
+            if (r->line_start == 0)
+                r->state = TT__H1_DONE;
+            else if (!r->has_colon)
+                return false;
             r->line_start = 0;
-        else if (c != '\r')
+            r->has_colon = false;
+        } else if (c != '\r') {
+            r->has_colon = r->has_colon || c == ':';
             r->line_start++;
+        }
         return ++r->line_bytes <= LINES_MAX;
     }
 }
@@ -349,5 +374,7 @@ enum tt_h1_event tt_h1_end(struct tt_h1_reader *r)
     enum tt__h1_state s = r->state == TT__H1_BODY_START ? r->framing : r->state;
     if (s == TT__H1_DONE || s == TT__H1_UNTIL_CLOSE)
         return done(r);
-    return r->state == TT__H1_BAD ? TT_H1_BAD : bad(r, tt_h1_truncated);
+    if (s == TT__H1_BAD)
+        return TT_H1_BAD;
+    return bad(r, s == TT__H1_HEAD && !r->line_start ? tt_h1_nothing : tt_h1_truncated);
 }

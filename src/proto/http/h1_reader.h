@@ -38,7 +38,7 @@ struct tt_h1_reader {
     const char *error;   /* BAD: static text */
     /* its own */
     enum tt__h1_state state, framing;
-    bool bodyless, has_digit;
+    bool bodyless, has_digit, has_colon;
     uint64_t left;     /* of the body or the chunk */
     size_t line_bytes; /* of a chunk's extension or the trailer so far */
     size_t line_start; /* of the head's last line, or of the trailer's */
@@ -52,8 +52,9 @@ enum tt_h1_event tt_h1_read(struct tt_h1_reader *r, const char *p, size_t n, siz
                             struct tt_slice *body);
 /* The connection has ended: DONE when that ends the body, else BAD. */
 enum tt_h1_event tt_h1_end(struct tt_h1_reader *r);
-/* Errors that callers tell apart: a response that ends too early, a head over its maximum. */
-extern const char tt_h1_truncated[], tt_h1_too_large[];
+/* Errors that callers tell apart: a response that ends too early, one of which not even a line had
+ * come, a head over its maximum. */
+extern const char tt_h1_truncated[], tt_h1_nothing[], tt_h1_too_large[];
 
 /* Is word in a comma-separated list? Case is ignored. */
 bool tt_h1_list_has(struct tt_slice list, const char *word);

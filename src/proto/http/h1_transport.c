@@ -156,7 +156,7 @@ static void broken(struct link *k)
         link_close(k);
         begin(t, s, x);
     } else if (!e->code) {
-        fail(k, TT_HTTP_E_OTHER, k->x->at.first_byte ? tt_h1_truncated : "EOF");
+        fail(k, TT_HTTP_E_OTHER, k->reader.error);
     } else if (e->sys) {
         enum tt_http_op op = e->writing ? TT_HTTP_OP_WRITE : TT_HTTP_OP_READ;
         tt_http_error_syscall(&k->x->error, k->conn.at.connected ? op : TT_HTTP_OP_DIAL, e->sys);

@@ -29,6 +29,11 @@ static bool parse_port(struct tt_http_url *u, struct tt_slice digits, const char
     return true;
 }
 
+static bool usual(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '-';
+}
+
 static bool parse_authority(struct tt_http_url *u, const char **why)
 {
     struct tt_slice a = u->authority;
@@ -46,7 +51,8 @@ static bool parse_authority(struct tt_http_url *u, const char **why)
         u->host = (struct tt_slice){a.p, colon ? (size_t)(colon - a.p) : a.n};
     }
     for (size_t i = 0; i < u->host.n; i++)
-        if ((unsigned char)u->host.p[i] <= ' ' || strchr("\"<>\\^`{|}\x7f", u->host.p[i]))
+        if (!usual(u->host.p[i]) &&
+            ((unsigned char)u->host.p[i] <= ' ' || strchr("\"<>\\^`{|}\x7f", u->host.p[i])))
             return fail(u, TT_HTTP_URL_BAD, why, "a character that no host name has");
     if (colon && !parse_port(u, (struct tt_slice){colon + 1, (size_t)(end - colon - 1)}, why))
         return false;

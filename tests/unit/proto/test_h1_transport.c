@@ -273,7 +273,7 @@ static void nothing_is_sent_again_after_a_part_of_the_answer(void **state)
     warm_up(f);
     struct trip *t = start(f, "GET", NULL);
     read_request(f);
-    assert_int_equal(send(f->peer, OK_2, 10, MSG_NOSIGNAL), 10);
+    assert_int_equal(send(f->peer, OK_2, 20, MSG_NOSIGNAL), 20);
     hang_up(f, false);
     finish(f, t);
     fails(t, TT_HTTP_E_OTHER, "unexpected EOF");
