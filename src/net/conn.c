@@ -15,6 +15,7 @@
 #include "base/memory.h"
 #include "base/str.h"
 #include "net/conn_int.h"
+#include "net/source.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -45,6 +46,8 @@ struct tt__dial {
     const struct tt_tls_profile *tls;
     char *host;
     uint16_t port;
+    struct tt_ip local;
+    bool has_local;
     struct tt_address *addrs;
     size_t n, at;
 };
@@ -92,7 +95,7 @@ static const char *path_of(const struct tt_conn *c)
 
 void tt__conn_error_sys(struct tt_conn *c, const char *op, int err)
 {
-    bool dial = tt_streq(op, "connect") || tt_streq(op, "socket");
+    bool dial = tt_streq(op, "connect") || tt_streq(op, "socket") || tt_streq(op, "bind");
     bool six = strchr(c->remote_ip, ':');
     char text[96], where[TT_CONN_UNIX_PATH_MAX + 8];
     int code = dial ? 1213 : 1200;
@@ -247,6 +250,12 @@ static bool dial_one(struct tt_conn_int *in, const struct tt_address *a)
     in->sock.fd = fd;
     if (tcp)
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    int refused = tcp && in->dial->has_local ? tt_source_bind(fd, &in->dial->local) : 0;
+    if (refused) {
+        tt__conn_error_sys(c, "bind", refused);
+        close_socket(in);
+        return false;
+    }
     if (connect(fd, (const struct sockaddr *)&a->sa, a->len) < 0 && errno != EINPROGRESS &&
         errno != EINTR) {
         tt__conn_error_sys(c, "connect", errno);
@@ -283,7 +292,7 @@ static void on_resolved(struct tt_lookup *l)
     struct tt_conn *c = d->in->c;
     c->at.looked_up = l->ended_ns;
     if (l->error_code) {
-        tt__conn_error(c, l->error_code, "lookup %s: %s", d->host, l->error);
+        tt__conn_error(c, l->error_code, "%s", l->error);
         tt__conn_die(d->in);
         return;
     }
@@ -326,6 +335,11 @@ void tt_conn_open(struct tt_conn *c, struct tt_net *n, const struct tt_conn_targ
     d->host = tt_xstrdup(target->host);
     d->port = target->port;
     d->lookup.done = on_resolved;
+    d->has_local = target->local != NULL;
+    if (d->has_local) {
+        d->local = *target->local;
+        d->lookup.family = d->local.six ? AF_INET6 : AF_INET;
+    }
     if (target->unix_path)
         dial_unix(in, target->unix_path);
     else

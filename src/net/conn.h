@@ -4,6 +4,7 @@
  * must not run Lua (they finish ops or call tt_loop_ready). */
 #pragma once
 #include "base/buf.h"
+#include "base/ip.h"
 #include "net/resolve.h"
 
 struct tt_conn;
@@ -33,6 +34,7 @@ struct tt_conn_target {
     uint16_t port;
     const struct tt_tls_profile *tls; /* NULL: plain */
     const char *unix_path;            /* connect to this socket, not to the host; NULL: TCP */
+    const struct tt_ip *local;        /* source address; NULL: the system chooses */
 };
 struct tt_conn {
     const struct tt_conn_events *events;

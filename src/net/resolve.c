@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The resolver: the hosts option, literals, .localhost (RFC 6761: never asked of a server), then a
- * cache over uv_getaddrinfo. Worker thread.
+/* The resolver: blocked names, the hosts option, literals, .localhost (RFC 6761: never asked of a
+ * server), then a cache over uv_getaddrinfo; last the refused networks. Worker thread.
  *
  * An entry of the cache is made when a name is first asked and kept while its answer is fresh. Who
  * asks for a name that is being asked waits in the entry's list. A failed entry leaves the map
@@ -10,13 +10,14 @@
 #include "base/clock.h"
 #include "base/map.h"
 #include "base/memory.h"
+#include "base/rng.h"
 #include "base/str.h"
 #include <arpa/inet.h>
 #include <netdb.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define FRESH_NS (300 * TT_NS_PER_S)
 enum { MAX_ADDRS = 16, MAX_NAMES = 4096, MAX_HOST = 255 };
 
 struct entry {
@@ -25,22 +26,19 @@ struct entry {
     char *name;
     bool asking, telling; /* telling: its askers are being told, it must stay */
     uint64_t until_ns;
+    uint64_t turns; /* of round robin */
     struct tt_lookup *waiting, **tail;
     size_t n;
     struct tt_address addrs[]; /* room for MAX_ADDRS while asking, shrunk to n */
 };
 
-struct override {
-    char *name; /* lower case; "*" is cut off a suffix */
-    bool suffix;
-    char ip[64];
-    uint16_t port; /* 0: keep */
-};
-
 struct tt_resolver {
     struct tt_loop *loop;
     struct tt_map names;
-    TT_VEC(struct override) hosts;
+    const struct tt_network *rules;
+    struct tt_network defaults; /* when no rules are given */
+    struct tt_rng rng;
+    bool has_hosts;
 };
 
 /* --- addresses ------------------------------------------------------------------------------- */
@@ -96,8 +94,6 @@ void tt_address_text(const struct tt_address *a, char *buf, size_t size, uint16_
         *port = p;
 }
 
-/* --- the hosts option ------------------------------------------------------------------------ */
-
 static void lower(char *s)
 {
     for (; *s; s++)
@@ -105,94 +101,137 @@ static void lower(char *s)
             *s = (char)(*s - 'A' + 'a');
 }
 
-/* "1.2.3.4", "1.2.3.4:80", "[::1]:80", "::1". */
-static void split_ip_port(const char *text, struct override *o)
+/* --- which addresses, in which order -------------------------------------------------------------
+ */
+
+/* Stable: those that are wanted first come first. Gives how many they are. */
+static size_t bring_forward(struct tt_address *a, size_t n, int family)
 {
-    const char *colon = strrchr(text, ':');
-    bool bracketed = text[0] == '[';
-    uint64_t port;
-    size_t n = strlen(text);
-    if (colon && (bracketed ? colon[-1] == ']' : strchr(text, ':') == colon) &&
-        tt_parse_u64(colon + 1, &port) && port <= UINT16_MAX) {
-        o->port = (uint16_t)port;
-        n = (size_t)(colon - text);
-    }
-    if (bracketed && n >= 2) {
-        text++;
-        n -= 2;
-    }
-    snprintf(o->ip, sizeof o->ip, "%.*s", (int)n, text);
+    struct tt_address other[MAX_ADDRS];
+    size_t kept = 0, others = 0;
+    for (size_t i = 0; i < n; i++)
+        if (a[i].sa.ss_family == family)
+            a[kept++] = a[i];
+        else
+            other[others++] = a[i];
+    memcpy(a + kept, other, others * sizeof *a);
+    return kept;
 }
 
-static void add_override(struct tt_resolver *r, const char *name, const char *value)
+static void rotate(struct tt_address *a, size_t n, uint64_t by)
 {
-    struct override o = {.suffix = name[0] == '*'};
-    o.name = tt_xstrdup(name + (o.suffix ? 1 : 0));
-    lower(o.name);
-    split_ip_port(value, &o);
-    tt_vec_push(&r->hosts, o);
+    struct tt_address turned[MAX_ADDRS];
+    for (size_t i = 0; i < n; i++)
+        turned[i] = a[(i + by) % n];
+    memcpy(a, turned, n * sizeof *a);
 }
 
-/* The exact name, else the longest suffix. */
-static const struct override *find_override(const struct tt_resolver *r, const char *name)
+/* The dns option: the preferred family first and in it the chosen address; the others follow as
+ * what to try next. turns NULL: the address is given, there is nothing to choose. Gives how many
+ * are left. */
+static size_t arrange(struct tt_resolver *r, struct tt_lookup *l, struct tt_address *a, size_t n,
+                      uint64_t *turns)
 {
-    const struct override *best = NULL;
-    for (size_t i = 0; i < r->hosts.len; i++) {
-        const struct override *o = &r->hosts.items[i];
-        if (!o->suffix && tt_streq(o->name, name))
-            return o;
-        if (o->suffix && tt_ends_with(name, o->name) && strlen(name) > strlen(o->name) &&
-            (!best || strlen(o->name) > strlen(best->name)))
-            best = o;
-    }
-    return best;
+    const struct tt_dns *dns = &r->rules->dns;
+    bool only = dns->policy == TT_DNS_ONLY_IPV4 || dns->policy == TT_DNS_ONLY_IPV6;
+    bool six = dns->policy == TT_DNS_PREFER_IPV6 || dns->policy == TT_DNS_ONLY_IPV6;
+    size_t first = n;
+    if (l->family)
+        first = n = bring_forward(a, n, l->family);
+    if (!turns)
+        return n;
+    if (dns->policy != TT_DNS_ANY)
+        first = bring_forward(a, n, six ? AF_INET6 : AF_INET);
+    if (only)
+        n = first;
+    if (!first)
+        first = n; /* none of the preferred: choose among the others */
+    if (first < 2 || dns->select == TT_DNS_FIRST)
+        return n;
+    uint64_t fresh = 0, *turn = l->turn ? l->turn : &fresh;
+    if (!*turn)
+        *turn = dns->select == TT_DNS_RANDOM ? 1 + tt_rng_below(&r->rng, UINT32_MAX) : ++*turns;
+    rotate(a, first, *turn - 1);
+    return n;
 }
 
-bool tt_resolver_override(const struct tt_resolver *r, const char *host, uint16_t port, char ip[64],
-                          uint16_t *new_port)
+static size_t drop_blacklisted(const struct tt_resolver *r, struct tt_address *a, size_t n)
+{
+    struct tt_ip ip;
+    size_t kept = 0;
+    for (size_t i = 0; i < n; i++)
+        if (!tt_ip_from_sockaddr((const struct sockaddr *)&a[i].sa, &ip) ||
+            !tt_network_blacklisted(r->rules, &ip))
+            a[kept++] = a[i];
+    return kept;
+}
+
+/* The entry of the hosts option for host:port, else for host. */
+static const struct tt_host_pattern *find_override(const struct tt_resolver *r, const char *host,
+                                                   uint16_t port)
 {
     char name[MAX_HOST + 16];
-    if (!r->hosts.len || strlen(host) > MAX_HOST)
-        return false;
     bool bare_v6 = host[0] != '[' && strchr(host, ':');
+    if (!r->has_hosts)
+        return NULL;
     snprintf(name, sizeof name, bare_v6 ? "[%s]:%u" : "%s:%u", host, (unsigned)port);
-    lower(name);
-    const struct override *o = find_override(r, name);
-    if (!o) {
-        snprintf(name, sizeof name, "%s", host);
-        lower(name);
-        o = find_override(r, name);
-    }
-    if (!o)
-        return false;
-    memcpy(ip, o->ip, sizeof o->ip);
-    *new_port = o->port;
-    return true;
+    const struct tt_host_pattern *p = tt_host_find(&r->rules->hosts, name);
+    return p ? p : tt_host_find(&r->rules->hosts, host);
 }
 
-/* --- the system's resolver ------------------------------------------------------------------- */
+/* --- answers -------------------------------------------------------------------------------------
+ */
 
-static void finish(struct tt_resolver *r, struct tt_lookup *l, int code, const char *error)
+static void finish(struct tt_resolver *r, struct tt_lookup *l)
 {
-    l->error_code = code;
-    l->error = error;
     if (l->ended_ns != l->started_ns)
         l->ended_ns = tt_loop_now(r->loop);
     l->done(l);
 }
 
-static void succeed(struct tt_resolver *r, struct tt_lookup *l, const struct tt_address *addrs,
-                    size_t n, uint16_t port)
+static void TT_PRINTF(4, 5)
+    fail(struct tt_resolver *r, struct tt_lookup *l, int code, const char *fmt, ...)
 {
-    struct tt_address own[MAX_ADDRS]; /* askers differ in their ports */
-    for (size_t i = 0; i < n; i++) {
-        own[i] = addrs[i];
-        set_port(&own[i], port);
+    char text[400];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    l->error_code = code;
+    l->error = text;
+    finish(r, l);
+}
+
+static void succeed(struct tt_resolver *r, struct tt_lookup *l, const struct tt_address *addrs,
+                    size_t n, uint16_t port, uint64_t *turns)
+{
+    struct tt_address own[MAX_ADDRS]; /* askers differ in their ports and their turns */
+    char ip[64];
+    memcpy(own, addrs, n * sizeof *addrs);
+    tt_address_text(own, ip, sizeof ip, NULL);
+    n = arrange(r, l, own, n, turns);
+    if (!n) {
+        fail(r, l, 1101,
+             l->family ? "no address of the family of local_ips"
+                       : "no address that the policy of the option dns allows");
+        return;
     }
+    n = drop_blacklisted(r, own, n);
+    if (!n) {
+        *strrchr(ip, ':') = '\0';
+        fail(r, l, 1110, "the address %s is refused by blacklist_ips", ip);
+        return;
+    }
+    for (size_t i = 0; i < n; i++)
+        set_port(&own[i], port);
     l->addrs = own;
     l->n = n;
-    finish(r, l, 0, NULL);
+    l->error_code = 0;
+    l->error = NULL;
+    finish(r, l);
 }
+
+/* --- the system's resolver ------------------------------------------------------------------- */
 
 static void free_entry(void *p)
 {
@@ -225,6 +264,12 @@ static struct tt_lookup *next_waiting(struct entry *e)
     return l;
 }
 
+static uint64_t fresh_until(const struct tt_resolver *r, uint64_t now)
+{
+    uint64_t ttl = r->rules->dns.ttl_ns;
+    return ttl < TT_NEVER - now ? now + ttl : TT_NEVER;
+}
+
 static void on_answer(uv_getaddrinfo_t *req, int status, struct addrinfo *ai)
 {
     struct entry *e = req->data;
@@ -245,18 +290,19 @@ static void on_answer(uv_getaddrinfo_t *req, int status, struct addrinfo *ai)
             e->tail = NULL; /* it points into e */
         e = tt_xrealloc(e, size);
         e->asking = false;
-        e->until_ns = tt_loop_now(loop) + FRESH_NS;
+        e->until_ns = fresh_until(r, tt_loop_now(loop));
         for (l = e->waiting; l; l = l->next)
             l->entry = e;
         tt_map_put(&r->names, e->name, e);
         e->telling = true;
         while ((l = next_waiting(e)))
-            succeed(r, l, e->addrs, e->n, l->port);
+            succeed(r, l, e->addrs, e->n, l->port, &e->turns);
         e->telling = false;
     } else {
         bool none = status == 0 || status == UV_EAI_NONAME || status == UV_EAI_NODATA;
         while ((l = next_waiting(e)))
-            finish(r, l, none ? 1101 : 1100, none ? "no such host" : uv_strerror(status));
+            fail(r, l, none ? 1101 : 1100, "lookup %s: %s", e->name,
+                 none ? "no such host" : uv_strerror(status));
         free_entry(e);
     }
     tt_loop_run_ready(loop);
@@ -307,11 +353,11 @@ static void resolve_name(struct tt_resolver *r, struct tt_lookup *l, const char 
         e = NULL;
     }
     if (e && !e->asking) {
-        succeed(r, l, e->addrs, e->n, port);
+        succeed(r, l, e->addrs, e->n, port, &e->turns);
         return;
     }
     if (!e && !(e = ask(r, name, &status))) {
-        finish(r, l, 1100, uv_strerror(status));
+        fail(r, l, 1100, "lookup %s: %s", name, uv_strerror(status));
         return;
     }
     l->port = port;
@@ -324,15 +370,15 @@ static void resolve_name(struct tt_resolver *r, struct tt_lookup *l, const char 
 
 /* --- public ---------------------------------------------------------------------------------- */
 
-struct tt_resolver *tt_resolver_new(struct tt_loop *loop, const struct tt_options *opt)
+struct tt_resolver *tt_resolver_new(struct tt_loop *loop, const struct tt_network *rules)
 {
     struct tt_resolver *r = tt_xcalloc(1, sizeof *r);
     r->loop = loop;
     tt_map_init(&r->names);
-    const cJSON *hosts = opt ? opt->hosts : NULL;
-    for (const cJSON *c = hosts ? hosts->child : NULL; c; c = c->next)
-        if (c->string && cJSON_IsString(c))
-            add_override(r, c->string, c->valuestring);
+    tt_network_init(&r->defaults);
+    r->rules = rules ? rules : &r->defaults;
+    r->has_hosts = r->rules->hosts.n_wild || tt_map_count(&r->rules->hosts.exact);
+    tt_rng_seed(&r->rng, tt_random_seed());
     return r;
 }
 
@@ -351,9 +397,7 @@ void tt_resolver_free(struct tt_resolver *r)
         }
     }
     tt_map_fini(&r->names, NULL);
-    for (size_t i = 0; i < r->hosts.len; i++)
-        tt_free(r->hosts.items[i].name);
-    tt_vec_fini(&r->hosts);
+    tt_network_fini(&r->defaults);
     tt_free(r);
 }
 
@@ -364,11 +408,30 @@ static bool is_localhost(const char *name)
            tt_ends_with(name, ".localhost") || tt_ends_with(name, ".localhost.");
 }
 
+/* What needs no look-up: an entry of hosts, a literal, names under .localhost. Gives how many
+ * addresses; 0: ask. */
+static size_t at_hand(const struct tt_resolver *r, const char *host, struct tt_address out[2],
+                      uint16_t *port)
+{
+    const struct tt_host_pattern *entry = find_override(r, host, *port);
+    if (entry) {
+        out[0].len = tt_ip_to_sockaddr(&entry->ip, 0, &out[0].sa);
+        *port = entry->port ? entry->port : *port;
+        return 1;
+    }
+    if (parse_ip(host, 0, &out[0]))
+        return 1;
+    if (!is_localhost(host))
+        return 0;
+    parse_ip("127.0.0.1", 0, &out[0]);
+    parse_ip("::1", 0, &out[1]);
+    return 2;
+}
+
 void tt_resolve(struct tt_resolver *r, struct tt_lookup *l, const char *host, uint16_t port)
 {
     struct tt_address fixed[2];
-    char name[MAX_HOST + 2], ip[64];
-    uint16_t new_port = 0;
+    char name[MAX_HOST + 2];
     size_t n = strlen(host);
     l->addrs = NULL;
     l->n = 0;
@@ -376,29 +439,22 @@ void tt_resolve(struct tt_resolver *r, struct tt_lookup *l, const char *host, ui
     l->next = NULL;
     l->started_ns = l->ended_ns = tt_loop_now(r->loop);
     if (!n || n > MAX_HOST) {
-        finish(r, l, 1101, "no such host");
-        return;
-    }
-    if (tt_resolver_override(r, host, port, ip, &new_port)) {
-        if (parse_ip(ip, 0, &fixed[0]))
-            succeed(r, l, fixed, 1, new_port ? new_port : port);
-        else
-            finish(r, l, 1100, "the hosts option gives no IP address for it");
-        return;
-    }
-    if (parse_ip(host, 0, &fixed[0])) {
-        succeed(r, l, fixed, 1, port);
+        fail(r, l, 1101, "lookup: no such host");
         return;
     }
     memcpy(name, host, n + 1);
     lower(name);
-    if (is_localhost(name)) {
-        parse_ip("127.0.0.1", 0, &fixed[0]);
-        parse_ip("::1", 0, &fixed[1]);
-        succeed(r, l, fixed, 2, port);
+    const struct tt_host_pattern *blocked = tt_host_find(&r->rules->blocked, name);
+    if (blocked && !parse_ip(name, 0, &fixed[0])) {
+        fail(r, l, 1111, "the name %s is refused by block_hostnames ('%s')", name, blocked->text);
         return;
     }
-    resolve_name(r, l, name, port);
+    uint64_t turns = 0;
+    n = at_hand(r, name, fixed, &port);
+    if (n)
+        succeed(r, l, fixed, n, port, n > 1 ? &turns : NULL);
+    else
+        resolve_name(r, l, name, port);
 }
 
 void tt_resolve_cancel(struct tt_resolver *r, struct tt_lookup *l)

@@ -58,6 +58,7 @@ static void add_option(cJSON *out, struct tt_options *o, enum tt_opt_id id)
                           ((const struct tt_tag_list *)v)->n);
         break;
     case TT_OPT_JSON:
+    case TT_OPT_SPEC:
         cJSON_AddItemToObject(out, opt->name, cJSON_Duplicate(*(cJSON *const *)v, true));
         break;
     }

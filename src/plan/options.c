@@ -44,7 +44,7 @@ static bool is_load(enum tt_opt_id id)
 
 static void unset(struct tt_options *o, enum tt_opt_id id)
 {
-    if (tt__options[id].type == TT_OPT_JSON) {
+    if (tt__options[id].type == TT_OPT_JSON || tt__options[id].type == TT_OPT_SPEC) {
         cJSON **v = tt__option_at(o, id);
         cJSON_Delete(*v);
         *v = NULL;
@@ -212,6 +212,13 @@ static bool json_from_text(cJSON **v, enum tt_opt_id id, bool append, const char
     return true;
 }
 
+static bool spec_from_text(cJSON **v, const char *text)
+{
+    cJSON_Delete(*v);
+    *v = cJSON_CreateString(text);
+    return true;
+}
+
 static bool bool_from_text(bool *v, const char *text, struct tt_err *err)
 {
     *v = tt_streq(text, "true") || tt_streq(text, "1");
@@ -272,6 +279,9 @@ bool tt__option_from_text(struct tt_options *o, struct tt_arena *a, enum tt_opt_
         break;
     case TT_OPT_JSON:
         ok = json_from_text(v, id, append, text, err);
+        break;
+    case TT_OPT_SPEC:
+        ok = text[0] == '{' ? json_from_text(v, id, false, text, err) : spec_from_text(v, text);
         break;
     }
     if (ok)
@@ -390,8 +400,11 @@ static bool from_json(struct tt_options *o, struct tt_arena *a, enum tt_opt_id i
     case TT_OPT_ENV:
         return tt__json_tags(v, a, at, err);
     case TT_OPT_JSON:
-        if (!cJSON_IsArray(v) && !cJSON_IsObject(v))
-            return wrong_type(v, "a table", err);
+    case TT_OPT_SPEC:
+        if (!cJSON_IsArray(v) && !cJSON_IsObject(v) &&
+            !(tt__options[id].type == TT_OPT_SPEC && cJSON_IsString(v)))
+            return wrong_type(
+                v, tt__options[id].type == TT_OPT_SPEC ? "text or a table" : "a table", err);
         cJSON_Delete(*(cJSON **)at);
         *(cJSON **)at = cJSON_Duplicate(v, true);
         return true;

@@ -41,6 +41,7 @@ struct tt_tag_list {
 #define TT_OPT_CTYPE_TAGS     struct tt_tag_list
 #define TT_OPT_CTYPE_ENV      struct tt_tag_list
 #define TT_OPT_CTYPE_JSON     cJSON * /* owned by the options; tt_options_fini */
+#define TT_OPT_CTYPE_SPEC     cJSON * /* text or a table; likewise */
 
 enum tt_opt_id {
 #define OPT(type, field, ...) TT_OPT_##field,

@@ -15,7 +15,8 @@ enum tt__option_type {
     TT_OPT_TEXTS,
     TT_OPT_TAGS,
     TT_OPT_ENV,
-    TT_OPT_JSON
+    TT_OPT_JSON,
+    TT_OPT_SPEC
 };
 struct tt__option {
     enum tt__option_type type;

@@ -153,21 +153,10 @@ static int by_start(const void *a, const void *b)
     return strcmp(x->name, y->name);
 }
 
-static void check_hosts(struct build *b)
+static void network_problem(void *arg, const char *text)
 {
-    const cJSON *hosts = b->p->opt.set[TT_OPT_hosts] ? b->p->opt.hosts : NULL;
-    for (const cJSON *c = hosts ? hosts->child : NULL; c; c = c->next) {
-        const char *star = c->string ? strrchr(c->string, '*') : NULL;
-        if (!c->string)
-            tt__problem(&b->problems, "hosts: expected a table [\"name\"] = \"ip[:port]\"");
-        else if (!cJSON_IsString(c) || !c->valuestring[0])
-            tt__problem(&b->problems, "hosts['%s']: expected text \"IP\" or \"IP:PORT\"",
-                        c->string);
-        else if (star && (star != c->string || (star[1] && star[1] != '.')))
-            tt__problem(&b->problems,
-                        "hosts['%s']: * is allowed at the start only, as in *.example.com",
-                        c->string);
-    }
+    struct build *b = arg;
+    tt__problem(&b->problems, "%s", text);
 }
 
 static void choose_system_tags(struct build *b)
@@ -246,7 +235,7 @@ bool tt_plan_build(struct tt_plan *p, struct tt_registry *r,
         qsort(p->scenarios, p->n_scenarios, sizeof *p->scenarios, by_start);
     link_scenarios(&b);
     tt__thresholds_parse(p, r, &b.problems);
-    check_hosts(&b);
+    tt_network_read(&p->network, &p->arena, &p->opt, network_problem, &b);
     check_choices(&b);
     choose_system_tags(&b);
     n_before = b.problems.n;
@@ -390,6 +379,7 @@ void tt_plan_free(struct tt_plan *p)
 {
     if (!p)
         return;
+    tt_network_fini(&p->network);
     tt_options_fini(&p->opt);
     tt_free(p->sequence);
     tt_arena_fini(&p->arena);

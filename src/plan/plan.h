@@ -5,6 +5,7 @@
 #pragma once
 #include "metric/system_tags.h"
 #include "metric/threshold.h"
+#include "plan/network.h"
 #include "plan/options.h"
 #include "plan/segment.h"
 
@@ -58,6 +59,7 @@ struct tt_threshold_set {
 struct tt_plan {
     struct tt_arena arena;
     struct tt_options opt;
+    struct tt_network network;     /* of the options */
     struct tt_scenario *scenarios; /* sorted by (start_time, name) */
     size_t n_scenarios;
     struct tt_threshold_set *thresholds;

@@ -335,6 +335,7 @@ static void exchange(struct tt_http_call *c)
     x->has_content_type = tt_http_call_has_header(c, "Content-Type");
     x->max_body = c->engine->max_body;
     x->max_ratio = c->engine->max_ratio;
+    x->local = c->has_local ? &c->local : NULL;
     x->arrived = on_arrived;
     x->keep = c->streams     ? TT_HTTP_STREAM_BODY
               : c->keep_body ? TT_HTTP_KEEP_BODY
@@ -347,11 +348,9 @@ static void on_looked_up(struct tt_lookup *l)
     struct tt_http_call *c =
         (struct tt_http_call *)((char *)l - offsetof(struct tt_http_call, lookup));
     c->looking_up = false;
-    if (l->error || l->n == 0) {
-        char text[160];
-        snprintf(text, sizeof text, "lookup: %s", l->error ? l->error : "no such host");
+    if (l->error_code) {
         c->x.at.looked_up = tt_now_ns();
-        fail_hop(c, l->error_code ? l->error_code : TT_HTTP_E_NO_HOST, text);
+        fail_hop(c, l->error_code, l->error);
         return;
     }
     c->n_addrs = l->n < TT_HTTP_ADDRESSES_MAX ? l->n : TT_HTTP_ADDRESSES_MAX;
@@ -363,7 +362,7 @@ static void on_looked_up(struct tt_lookup *l)
 /* An address that needs no look-up and no override. */
 static bool is_literal(const struct tt_http_engine *e, const struct tt_http_url *u)
 {
-    if (e->opt && e->opt->hosts)
+    if (e->net && e->net->checks_ips)
         return false;
     if (memchr(u->host.p, ':', u->host.n))
         return true;
@@ -420,6 +419,9 @@ static void begin_hop(struct tt_http_call *c)
     memcpy(host, c->parsed.host.p, c->parsed.host.n);
     host[c->parsed.host.n] = '\0';
     c->looking_up = true;
+    c->lookup.family = c->has_local ? (c->local.six ? AF_INET6 : AF_INET) : 0;
+    c->lookup.turn =
+        c->engine->opt && c->engine->opt->no_connection_reuse ? NULL : &c->hv->address_turn;
     tt_resolve(c->engine->resolver, &c->lookup, host, c->parsed.port);
 }
 

@@ -21,6 +21,7 @@ struct tt_http_vu {
     struct tt_http_session *session;   /* NULL until the first request */
     struct tt_http_jar *jar;           /* NULL until there is a cookie or a script asks for it */
     struct tt_http_expected *expected; /* NULL: the default */
+    uint64_t address_turn; /* which of a name's addresses its connections go to; 0: not chosen */
 };
 
 struct tt_http_call {
@@ -62,6 +63,8 @@ struct tt_http_call {
     bool ended;       /* the last response is there, or the failure */
     void *owner;      /* of a stream: the binding's */
     bool own_referer; /* among lines: of the hop before, not the script's */
+    bool has_local;
+    struct tt_ip local; /* source address */
     struct tt_address addrs[TT_HTTP_ADDRESSES_MAX];
     size_t n_addrs, next_addr;
     char first_host[256];
@@ -77,6 +80,7 @@ enum { TT_HTTP_FOLDS = 16 };
 struct tt_http_engine {
     struct tt_worker *w;
     const struct tt_options *opt;
+    const struct tt_network *net; /* NULL: defaults */
     const struct tt_http_transport *transport;
     void *carrier; /* the transport's, made at the first request */
     struct tt_resolver *resolver;

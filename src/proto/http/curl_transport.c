@@ -12,6 +12,7 @@
 #include "base/memory.h"
 #include "base/str.h"
 #include "net/curl_loop.h"
+#include "net/source.h"
 #include "proto/http/body.h"
 #include "proto/http/headers.h"
 #include <openssl/ssl.h>
@@ -34,6 +35,7 @@ struct carrier {
     struct curl_slist *lines;   /* cap of them; the header list lives here */
     size_t cap;
     size_t fed; /* bytes of a big body given to libcurl */
+    int bind_errno;
     char connect_to_text[72];
     struct curl_slist connect_to;
     bool has_connect_to, has_custom_method, head_complete;
@@ -159,6 +161,14 @@ static int on_seek(void *arg, curl_off_t offset, int origin)
     return CURL_SEEKFUNC_OK;
 }
 
+static int on_socket_made(void *arg, curl_socket_t fd, curlsocktype purpose)
+{
+    struct carrier *c = arg;
+    (void)purpose;
+    c->bind_errno = c->x && c->x->local ? tt_source_bind(fd, c->x->local) : 0;
+    return c->bind_errno ? CURL_SOCKOPT_ERROR : CURL_SOCKOPT_OK;
+}
+
 /* --- carriers -------------------------------------------------------------------------------- */
 
 static void on_transfer_done(struct tt_transfer *t, CURLcode result);
@@ -200,6 +210,10 @@ static struct carrier *carrier_new(struct transport *t)
     curl_easy_setopt(easy, CURLOPT_SEEKDATA, c);
     if (opt && opt->user_agent && *opt->user_agent)
         curl_easy_setopt(easy, CURLOPT_USERAGENT, opt->user_agent);
+    if (opt && opt->local_ips.n) {
+        curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, on_socket_made);
+        curl_easy_setopt(easy, CURLOPT_SOCKOPTDATA, c);
+    }
     if (opt && opt->no_connection_reuse) {
         curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
         curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
@@ -322,6 +336,7 @@ static void curl_start(void *self, struct tt_http_session *s, struct tt_http_exc
     x->carrier = c;
     c->error[0] = '\0';
     c->paused = c->starved = c->head_complete = c->switches = false;
+    c->bind_errno = 0;
     curl_easy_setopt(easy, CURLOPT_SHARE, share_of(s));
     curl_easy_setopt(easy, CURLOPT_URL, x->url);
     set_method(c, x);
@@ -395,6 +410,11 @@ static void on_transfer_done(struct tt_transfer *t, CURLcode result)
         tt_http_error_set(&x->error, TT_HTTP_E_OTHER, "unexpected EOF");
     } else if (result == CURLE_OK || c->switches) {
         tt_http_body_end(x);
+    } else if (c->bind_errno) {
+        char text[128];
+        snprintf(text, sizeof text, "dial: bind to the address of local_ips: %s",
+                 strerror(c->bind_errno));
+        tt_http_error_set(&x->error, TT_HTTP_E_DIAL_ERRNO, text);
     } else if (!x->error.code) { /* else a callback refused what came, and said why */
         long err = 0, verify = 0;
         curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &err);

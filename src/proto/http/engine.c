@@ -11,8 +11,10 @@ enum { HEAD_MAX = 1024 * 1024, LINES_MAX = 1024 * 1024, URL_MAX = 1024 * 1024 };
 void tt_http_engine_init(struct tt_http_engine *e, struct tt_worker *w,
                          const struct tt_http_transport *transport)
 {
-    *e = (struct tt_http_engine){
-        .w = w, .opt = w->plan ? &w->plan->opt : NULL, .transport = transport};
+    *e = (struct tt_http_engine){.w = w,
+                                 .opt = w->plan ? &w->plan->opt : NULL,
+                                 .net = w->plan ? &w->plan->network : NULL,
+                                 .transport = transport};
     if (e->opt) {
         e->max_body = e->opt->max_response_body_size;
         e->max_ratio =
@@ -70,6 +72,7 @@ void tt_http_vu_iteration_end(struct tt_http_engine *e, struct tt_http_vu *hv)
         return;
     e->transport->session_free(e->carrier, hv->session);
     hv->session = NULL;
+    hv->address_turn = 0;
 }
 
 static bool engine_open(struct tt_http_engine *e, struct tt_err *err)
@@ -77,7 +80,7 @@ static bool engine_open(struct tt_http_engine *e, struct tt_err *err)
     e->carrier = e->transport->open(e->w->loop, e->opt, err);
     if (!e->carrier)
         return false;
-    e->resolver = tt_resolver_new(e->w->loop, e->opt);
+    e->resolver = tt_resolver_new(e->w->loop, e->net);
     return true;
 }
 
@@ -120,6 +123,7 @@ struct tt_http_call *tt_http_call_get(struct tt_http_engine *e, struct tt_vu *vu
     c->body_len = 0;
     c->hop = 0;
     c->own_referer = c->streams = c->ended = false;
+    c->has_local = e->net && tt_network_local_ip(e->net, vu->id_in_instance, &c->local);
     return c;
 }
 

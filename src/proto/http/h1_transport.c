@@ -333,7 +333,7 @@ static void dial(struct transport *t, struct session *s, struct tt_http_exchange
                  struct tt_slice authority)
 {
     char host[256];
-    struct tt_conn_target target = {.host = host};
+    struct tt_conn_target target = {.host = host, .local = x->local};
     struct link *k = tt_xcalloc(1, sizeof *k + authority.n);
     k->t = t;
     k->session = s;

@@ -4,6 +4,7 @@
  * tt_http_transport. What an exchange needs stands in struct tt_http_exchange; transport.c decides
  * by it which transport carries it. Worker thread only. */
 #pragma once
+#include "base/ip.h"
 #include "loop/loop.h"
 #include "plan/options.h"
 #include "proto/http/errors.h"
@@ -50,6 +51,7 @@ struct tt_http_exchange {
     uint64_t max_ratio; /* of decoded to wire bytes of a compressed body; 0: no limit */
     /* Where to connect instead of the URL's host and port: "127.0.0.1:80", "" = the URL says it. */
     char connect_to[64];
+    const struct tt_ip *local; /* source address; NULL: the system chooses */
 
     /* Came back. head and body keep their memory from exchange to exchange. */
     struct tt_buf head, body;

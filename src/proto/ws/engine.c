@@ -36,7 +36,7 @@ bool tt_ws_engine_ready(struct tt_ws_engine *e, bool tls, struct tt_err *err)
             return false;
     }
     if (!e->net) {
-        e->resolver = tt_resolver_new(e->w->loop, e->opt);
+        e->resolver = tt_resolver_new(e->w->loop, e->w->plan ? &e->w->plan->network : NULL);
         e->net = tt_net_new(e->w->loop, e->resolver);
         e->read = tt_xmalloc(TT_WS_READ_BYTES);
     }

@@ -31,10 +31,14 @@ void tt__ws_dial(struct tt_ws_socket *s)
     char *host = tt_xmalloc(url->host.n + 1);
     memcpy(host, url->host.p, url->host.n);
     host[url->host.n] = '\0';
+    struct tt_ip local;
+    const struct tt_plan *plan = s->engine->w->plan;
+    const bool bound = plan && tt_network_local_ip(&plan->network, s->vu->id_in_instance, &local);
     const struct tt_conn_target target = {.host = host,
                                           .port = url->port,
                                           .unix_path = s->hs->unix_path,
-                                          .tls = url->https ? s->engine->tls : NULL};
+                                          .tls = url->https ? s->engine->tls : NULL,
+                                          .local = bound ? &local : NULL};
     tt_conn_open(&s->conn, s->engine->net, &target, &tt__ws_conn_events, s);
     tt_free(host);
 }

@@ -240,7 +240,7 @@ static void unknown_host_is_told_after_open_returns(void **state)
     dial(f, "", 80, NULL);
     UNTIL(f, f->fails);
     assert_int_equal(f->conn.error.code, 1101);
-    assert_string_equal(f->conn.error.text, "lookup : no such host");
+    assert_string_equal(f->conn.error.text, "lookup: no such host");
 }
 
 static void end_of_stream_comes_after_the_data_and_stays(void **state)

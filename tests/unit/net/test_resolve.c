@@ -64,7 +64,9 @@ struct asker {
 struct fixture {
     struct tt_loop *loop;
     struct tt_resolver *r;
+    struct tt_arena arena;
     struct tt_options opt;
+    struct tt_network rules;
 };
 
 static void on_done(struct tt_lookup *l)
@@ -80,23 +82,40 @@ static void on_done(struct tt_lookup *l)
         tt_resolve_cancel(a->f->r, &a->cancels->l);
 }
 
-static int setup_with(void **state, const char *hosts)
+static void no_problem(void *arg, const char *text)
 {
-    struct fixture *f = calloc(1, sizeof *f);
-    f->loop = tt_loop_new(NULL);
-    tt_loop_use_fake_clock(f->loop, TT_NS_PER_S);
-    f->opt.hosts = hosts ? cJSON_Parse(hosts) : NULL;
-    f->r = tt_resolver_new(f->loop, &f->opt);
-    asked = 0;
-    *state = f;
-    return 0;
+    (void)arg;
+    fail_msg("%s", text);
+}
+
+/* The options as JSON. */
+static void use_rules(struct fixture *f, const char *options)
+{
+    struct tt_err err = {0};
+    cJSON *v = cJSON_Parse(options);
+    assert_true(tt_options_apply_json(&f->opt, &f->arena, v, TT_LAYER_SCRIPT, "options", &err));
+    cJSON_Delete(v);
+    tt_network_fini(&f->rules);
+    tt_network_init(&f->rules);
+    tt_network_read(&f->rules, &f->arena, &f->opt, no_problem, NULL);
+    tt_resolver_free(f->r);
+    f->r = tt_resolver_new(f->loop, &f->rules);
 }
 
 static int setup(void **state)
 {
-    return setup_with(state, "{\"api.test\":\"127.0.0.9\",\"api.test:81\":\"127.0.0.8:8181\","
-                             "\"*.example.com\":\"127.0.0.7\",\"*.b.example.com\":\"[::1]:90\","
-                             "\"six.test\":\"::2\",\"bad.test\":\"not-an-ip\"}");
+    struct fixture *f = calloc(1, sizeof *f);
+    f->loop = tt_loop_new(NULL);
+    tt_loop_use_fake_clock(f->loop, TT_NS_PER_S);
+    tt_arena_init(&f->arena);
+    tt_options_init(&f->opt, &f->arena);
+    tt_network_init(&f->rules);
+    use_rules(f, "{\"hosts\":{\"api.test\":\"127.0.0.9\",\"api.test:81\":\"127.0.0.8:8181\","
+                 "\"*.example.com\":\"127.0.0.7\",\"*.b.example.com\":\"[::1]:90\","
+                 "\"six.test\":\"::2\"},\"dns\":\"select=first\"}");
+    asked = 0;
+    *state = f;
+    return 0;
 }
 
 static int teardown(void **state)
@@ -104,7 +123,9 @@ static int teardown(void **state)
     struct fixture *f = *state;
     tt_resolver_free(f->r);
     tt_loop_free(f->loop);
-    cJSON_Delete(f->opt.hosts);
+    tt_network_fini(&f->rules);
+    tt_options_fini(&f->opt);
+    tt_arena_fini(&f->arena);
     free(f);
     return 0;
 }
@@ -160,26 +181,105 @@ static void hosts_option_prefers_port_then_name_then_longest_suffix(void **state
     at_once(*state, "six.test", 5, "[::2]:5");
 }
 
-static void a_suffix_does_not_match_the_bare_domain(void **state)
+static void refused_names_and_networks_have_their_codes(void **state)
 {
     struct fixture *f = *state;
-    char ip[64];
-    uint16_t port;
-    assert_false(tt_resolver_override(f->r, "example.com", 80, ip, &port));
-    assert_true(tt_resolver_override(f->r, "x.example.com", 80, ip, &port));
-    assert_string_equal(ip, "127.0.0.7");
-    assert_int_equal(port, 0);
-    assert_true(tt_resolver_override(f->r, "x.b.example.com", 80, ip, &port));
-    assert_string_equal(ip, "::1");
-    assert_int_equal(port, 90);
+    struct asker a;
+    use_rules(f, "{\"block_hostnames\":[\"*.bad.test\"],\"blacklist_ips\":[\"10.0.0.1/32\","
+                 "\"127.0.0.0/29\",\"::2/128\"]}");
+    start(f, &a, "A.bad.TEST", 80);
+    assert_int_equal(a.code, 1111);
+    assert_non_null(strstr(a.error, "'*.bad.test'"));
+    start(f, &a, "127.0.0.1", 80);
+    assert_int_equal(a.code, 1110);
+    assert_non_null(strstr(a.error, "127.0.0.1"));
+    start(f, &a, "::ffff:127.0.0.1", 80);
+    assert_int_equal(a.code, 1110);
+    start(f, &a, "six.test", 80); /* an entry of hosts is no way around it */
+    assert_int_equal(a.code, 1110);
+    at_once(f, "127.0.0.8", 80, "127.0.0.8:80");
+    start(f, &a, "two.test", 80); /* what is left of its addresses is used */
+    wait_for(f, &a);
+    assert_int_equal(a.n, 1);
+    assert_string_equal(a.text[0], "10.0.0.2:80");
+    start(f, &a, "one.test", 80);
+    wait_for(f, &a);
+    assert_int_equal(a.code, 1110);
 }
 
-static void hosts_entry_without_an_ip_fails(void **state)
+static void policy_orders_or_drops_a_family(void **state)
 {
+    struct fixture *f = *state;
     struct asker a;
-    start(*state, &a, "bad.test", 80);
+    use_rules(f, "{\"dns\":{\"policy\":\"prefer_ipv6\"}}");
+    start(f, &a, "localhost", 80);
+    assert_string_equal(a.text[0], "[::1]:80");
+    assert_string_equal(a.text[1], "127.0.0.1:80");
+    use_rules(f, "{\"dns\":{\"policy\":\"only_ipv6\"}}");
+    start(f, &a, "localhost", 80);
+    assert_int_equal(a.n, 1);
+    assert_string_equal(a.text[0], "[::1]:80");
+    at_once(f, "127.0.0.1", 80, "127.0.0.1:80"); /* nothing to look up */
+    use_rules(f, "{\"dns\":{\"policy\":\"prefer_ipv4\"}}");
+    a = (struct asker){.l.done = on_done, .l.family = AF_INET6, .f = f};
+    tt_resolve(f->r, &a.l, "localhost", 80);
+    assert_int_equal(a.n, 1);
+    assert_string_equal(a.text[0], "[::1]:80");
+}
+
+static void round_robin_takes_turns_and_an_asker_may_keep_its_turn(void **state)
+{
+    struct fixture *f = *state;
+    struct asker a;
+    uint64_t turn = 0;
+    use_rules(f, "{\"dns\":\"select=roundRobin\"}");
+    for (int i = 0; i < 4; i++) {
+        start(f, &a, "two.test", 80);
+        wait_for(f, &a);
+        assert_int_equal(a.n, 2);
+        assert_string_equal(a.text[0], i % 2 ? "10.0.0.2:80" : "10.0.0.1:80");
+        assert_string_equal(a.text[1], i % 2 ? "10.0.0.1:80" : "10.0.0.2:80");
+    }
+    assert_int_equal(asked, 1);
+    for (int i = 0; i < 3; i++) {
+        a = (struct asker){.l.done = on_done, .l.turn = &turn, .f = f};
+        tt_resolve(f->r, &a.l, "two.test", 80);
+        assert_string_equal(a.text[0], "10.0.0.1:80");
+    }
+}
+
+static void random_takes_every_address_at_some_time(void **state)
+{
+    struct fixture *f = *state;
+    struct asker a;
+    bool seen[2] = {false, false};
+    use_rules(f, "{\"dns\":\"select=random\"}");
+    for (int i = 0; i < 200; i++) {
+        start(f, &a, "two.test", 80);
+        wait_for(f, &a);
+        seen[tt_streq(a.text[0], "10.0.0.2:80")] = true;
+    }
+    assert_true(seen[0] && seen[1]);
+}
+
+static void ttl_decides_how_long_an_answer_is_kept(void **state)
+{
+    struct fixture *f = *state;
+    struct asker a;
+    use_rules(f, "{\"dns\":\"ttl=0\"}");
+    for (int i = 1; i <= 3; i++) {
+        start(f, &a, "one.test", 80);
+        assert_int_equal(a.calls, 0);
+        wait_for(f, &a);
+        assert_int_equal(asked, i);
+    }
+    use_rules(f, "{\"dns\":\"ttl=inf\"}");
+    start(f, &a, "one.test", 80);
+    wait_for(f, &a);
+    tt_loop_fake_advance(f->loop, 1000000 * TT_NS_PER_S);
+    start(f, &a, "one.test", 80);
     assert_int_equal(a.calls, 1);
-    assert_int_equal(a.code, 1100);
+    assert_int_equal(asked, 4);
 }
 
 static void answer_is_cached_until_it_is_old(void **state)
@@ -221,7 +321,7 @@ static void failures_are_told_and_not_kept(void **state)
     start(f, &a, "none.test", 80);
     wait_for(f, &a);
     assert_int_equal(a.code, 1101);
-    assert_string_equal(a.error, "no such host");
+    assert_string_equal(a.error, "lookup none.test: no such host");
     start(f, &a, "none.test", 80);
     assert_int_equal(a.calls, 0);
     wait_for(f, &a);
@@ -311,8 +411,11 @@ int main(void)
         T(literals_need_no_lookup),
         T(names_under_localhost_are_loopback),
         T(hosts_option_prefers_port_then_name_then_longest_suffix),
-        T(a_suffix_does_not_match_the_bare_domain),
-        T(hosts_entry_without_an_ip_fails),
+        T(refused_names_and_networks_have_their_codes),
+        T(policy_orders_or_drops_a_family),
+        T(round_robin_takes_turns_and_an_asker_may_keep_its_turn),
+        T(random_takes_every_address_at_some_time),
+        T(ttl_decides_how_long_an_answer_is_kept),
         T(answer_is_cached_until_it_is_old),
         T(askers_of_one_name_share_a_lookup),
         T(failures_are_told_and_not_kept),

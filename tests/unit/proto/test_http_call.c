@@ -453,6 +453,12 @@ static void a_request_that_got_out_is_not_tried_again(void **state)
     http_rig_free(h);
 }
 
+static void no_problem(void *arg, const char *text)
+{
+    (void)arg;
+    fail_msg("%s", text);
+}
+
 static void the_hosts_option_says_where_to_connect(void **state)
 {
     (void)state;
@@ -464,6 +470,8 @@ static void the_hosts_option_says_where_to_connect(void **state)
                                "test", &err))
         fail_msg("%s", err.text);
     cJSON_Delete(obj);
+    tt_network_read(&h->rig->plan->network, &h->rig->plan->arena, &h->rig->plan->opt, no_problem,
+                    NULL);
     struct tt_http_call *c = http_rig_call(h, "GET", "https://API.test/x");
     tt_http_call_start(c);
     sent_is(h, 0, "GET", "https://API.test/x");

@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "base/units.h"
 #include "plan/needs.h"
+#include "plan/network.h"
 #include "plan/ramp.h"
 #include "proto/http/errors.h"
 #include "proto/http/expected.h"
@@ -399,6 +400,163 @@ static void answer_http_codes(const cJSON *q, cJSON *out)
         cJSON_AddNumberToObject(out, codes[i].id, codes[i].code);
 }
 
+/* --- the network ---------------------------------------------------------------------------------
+ */
+
+static void no_problem(void *arg, const char *text)
+{
+    (void)arg;
+    (void)text;
+}
+
+/* The rules of one option, given as a part of the question. */
+static void read_rules(const cJSON *q, const char *part, const char *option, struct tt_arena *a,
+                       struct tt_options *o, struct tt_network *n)
+{
+    struct tt_err err;
+    cJSON *v = cJSON_CreateObject();
+    cJSON_AddItemToObject(v, option, cJSON_Duplicate(get(q, part), true));
+    tt_arena_init(a);
+    tt_options_init(o, a);
+    tt_options_apply_json(o, a, v, TT_LAYER_SCRIPT, "options", &err);
+    tt_network_init(n);
+    tt_network_read(n, a, o, no_problem, NULL);
+    cJSON_Delete(v);
+}
+
+static void drop_rules(struct tt_arena *a, struct tt_options *o, struct tt_network *n)
+{
+    tt_network_fini(n);
+    tt_options_fini(o);
+    tt_arena_fini(a);
+}
+
+static void answer_hosts(const cJSON *q, cJSON *out)
+{
+    struct tt_arena a;
+    struct tt_options o;
+    struct tt_network n;
+    char ip[TT_IP_TEXT_SIZE], text[80];
+    read_rules(q, "map", "hosts", &a, &o, &n);
+    const struct tt_host_pattern *p = tt_host_find(&n.hosts, text_of(q, "query"));
+    if (p) {
+        snprintf(text, sizeof text, p->ip.six ? "[%s]:%u" : "%s:%u", tt_ip_text(&p->ip, ip),
+                 (unsigned)p->port);
+        cJSON_AddStringToObject(out, "out", text);
+    } else {
+        cJSON_AddNullToObject(out, "out");
+    }
+    drop_rules(&a, &o, &n);
+}
+
+static void answer_blocked(const cJSON *q, cJSON *out)
+{
+    struct tt_arena a;
+    struct tt_options o;
+    struct tt_network n;
+    read_rules(q, "patterns", "block_hostnames", &a, &o, &n);
+    const struct tt_host_pattern *p = tt_host_find(&n.blocked, text_of(q, "host"));
+    cJSON_AddBoolToObject(out, "blocked", p != NULL);
+    cJSON_AddStringToObject(out, "pattern", p ? p->text : "");
+    drop_rules(&a, &o, &n);
+}
+
+static void answer_block_pattern(const cJSON *q, cJSON *out)
+{
+    cJSON_AddBoolToObject(out, "ok", tt_host_pattern_valid(text_of(q, "text"), false));
+}
+
+static void add_ip(cJSON *out, const char *name, const struct tt_ip *ip)
+{
+    char text[TT_IP_TEXT_SIZE];
+    cJSON_AddStringToObject(out, name, tt_ip_text(ip, text));
+}
+
+static void answer_host_value(const cJSON *q, cJSON *out)
+{
+    struct tt_ip ip;
+    uint16_t port;
+    bool ok = tt_ip_parse_port(text_of(q, "text"), &ip, &port);
+    cJSON_AddBoolToObject(out, "ok", ok);
+    if (!ok)
+        return;
+    add_ip(out, "ip", &ip);
+    cJSON_AddNumberToObject(out, "port", port);
+}
+
+static unsigned bits_of(tt_u128 mask)
+{
+    unsigned n = 0;
+    for (; mask; mask >>= 1)
+        n += (unsigned)(mask & 1);
+    return n;
+}
+
+static void answer_cidr(const cJSON *q, cJSON *out)
+{
+    struct tt_ip_range r;
+    char ip[TT_IP_TEXT_SIZE], text[80];
+    bool ok = tt_ip_range_parse_cidr(text_of(q, "text"), &r);
+    cJSON_AddBoolToObject(out, "ok", ok);
+    if (!ok)
+        return;
+    snprintf(text, sizeof text, "%s/%u", tt_ip_text(&r.first, ip),
+             (r.first.six ? 128 : 32) - bits_of(r.first.bits ^ r.last));
+    cJSON_AddStringToObject(out, "canon", text);
+}
+
+static void answer_ip_block(const cJSON *q, cJSON *out)
+{
+    struct tt_ip_range r;
+    char digits[48];
+    size_t at = sizeof digits - 1;
+    bool ok = tt_ip_range_parse(text_of(q, "text"), &r);
+    cJSON_AddBoolToObject(out, "ok", ok);
+    if (!ok)
+        return;
+    struct tt_ip last = {r.first.six, r.last};
+    add_ip(out, "first", &r.first);
+    add_ip(out, "last", &last);
+    digits[at] = '\0';
+    for (tt_u128 count = r.last - r.first.bits + 1; count || !digits[at]; count /= 10)
+        digits[--at] = (char)('0' + (unsigned)(count % 10));
+    cJSON_AddStringToObject(out, "count", digits + at);
+}
+
+static void answer_ip_pool(const cJSON *q, cJSON *out)
+{
+    struct tt_arena a;
+    struct tt_options o;
+    struct tt_network n;
+    const cJSON *index;
+    read_rules(q, "text", "local_ips", &a, &o, &n);
+    cJSON_AddBoolToObject(out, "ok", n.local.n > 0);
+    cJSON *list = cJSON_AddArrayToObject(out, "ips");
+    cJSON_ArrayForEach(index, get(q, "indexes"))
+    {
+        char text[TT_IP_TEXT_SIZE];
+        struct tt_ip ip = tt_ip_pool_at(&n.local, strtoull(index->valuestring, NULL, 10));
+        cJSON_AddItemToArray(list, cJSON_CreateString(tt_ip_text(&ip, text)));
+    }
+    drop_rules(&a, &o, &n);
+}
+
+static void answer_dns(const cJSON *q, cJSON *out)
+{
+    static const char *const selects[] = {"first", "random", "roundRobin"};
+    static const char *const policies[] = {"preferIPv4", "preferIPv6", "onlyIPv4", "onlyIPv6",
+                                           "any"};
+    struct tt_network n;
+    struct tt_err err;
+    tt_network_init(&n);
+    bool ok = tt_dns_parse(get(q, "text"), &n.dns, &err);
+    cJSON_AddBoolToObject(out, "ok", ok);
+    cJSON_AddStringToObject(out, "select", selects[n.dns.select]);
+    cJSON_AddStringToObject(out, "policy", policies[n.dns.policy]);
+    cJSON_AddNumberToObject(out, "ttl_ns", (double)n.dns.ttl_ns);
+    tt_network_fini(&n);
+}
+
 int main(void)
 {
     static const struct {
@@ -415,7 +573,15 @@ int main(void)
                  {"needs", answer_needs},
                  {"http_error", answer_http_error},
                  {"http_status", answer_http_status},
-                 {"http_codes", answer_http_codes}};
+                 {"http_codes", answer_http_codes},
+                 {"hosts", answer_hosts},
+                 {"blocked", answer_blocked},
+                 {"block_pattern", answer_block_pattern},
+                 {"host_value", answer_host_value},
+                 {"cidr", answer_cidr},
+                 {"ip_block", answer_ip_block},
+                 {"ip_pool", answer_ip_pool},
+                 {"dns", answer_dns}};
     char *line = NULL;
     size_t cap = 0;
     ssize_t n;

@@ -14,6 +14,7 @@ import executors
 import exits
 import http_behavior
 import http_codes
+import network
 import options_files
 import segments
 from harness import Driver, Failed, Own, Program, Skip
@@ -32,6 +33,7 @@ FILES = {
     "exit-codes": exits.EXITS,
     "http-behavior": http_behavior.Behavior,
     "http-error-codes": http_codes.Codes,
+    "network-options": network.NETWORK,
 }
 OWN_SHARE = 0.03
 SHOWN = int(os.environ.get("VECTORS_SHOWN", "5"))  # failures of a file
@@ -72,7 +74,7 @@ def run_sections(path, data, sections, passed_over, tools, show):
     for section, cases in data.items():
         if section == "meta" or section in passed_over:
             continue
-        for i, case in enumerate(cases):
+        for i, case in enumerate(network.flatten(section, cases)):
             run = sections.get(section)
             verdict, why = run_case(run, case, tools) if run else ("failed", "the section is not known")
             counts[verdict] += 1
