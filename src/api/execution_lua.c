@@ -333,9 +333,9 @@ static int l_metadata_index(lua_State *L)
 {
     const struct tt_vu *vu = tt_vu_running(L, "vu.metadata");
     const char *key = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "";
-    for (size_t i = 0; i < vu->n_metadata; i++)
-        if (strcmp(vu->metadata[i].key, key) == 0) {
-            lua_pushstring(L, vu->metadata[i].value);
+    for (size_t i = 0; vu->metadata && i < vu->metadata->n; i++)
+        if (strcmp(vu->metadata->items[i].key, key) == 0) {
+            lua_pushstring(L, vu->metadata->items[i].value);
             return 1;
         }
     return 0;
@@ -354,9 +354,9 @@ static int l_metadata_pairs(lua_State *L)
     const struct tt_vu *vu = tt_vu_running(L, "vu.metadata");
     lua_getglobal(L, "next");
     lua_newtable(L);
-    for (size_t i = 0; i < vu->n_metadata; i++) {
-        lua_pushstring(L, vu->metadata[i].value);
-        lua_setfield(L, -2, vu->metadata[i].key);
+    for (size_t i = 0; vu->metadata && i < vu->metadata->n; i++) {
+        lua_pushstring(L, vu->metadata->items[i].value);
+        lua_setfield(L, -2, vu->metadata->items[i].key);
     }
     lua_pushnil(L);
     return 3;

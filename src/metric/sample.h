@@ -7,10 +7,25 @@
 #include "metric/tags.h"
 #include <stdatomic.h>
 
+/* What a script attached to samples beside their tags, for outputs alone. Immutable and counted:
+ * any thread. */
+struct tt_metadata {
+    atomic_uint holders;
+    size_t n;
+    struct tt_tag items[]; /* sorted by key; their text behind them */
+};
+/* A set held once, by the caller: base (NULL: nothing) with this value; value NULL removes the key.
+ * NULL when nothing is left. */
+struct tt_metadata *tt_metadata_with(const struct tt_metadata *base, const char *key,
+                                     const char *value);
+void tt_metadata_hold(struct tt_metadata *m); /* NULL is fine in both */
+void tt_metadata_drop(struct tt_metadata *m);
+
 struct tt_sample {
     uint64_t at_ns; /* monotonic */
     double value;
     const struct tt_tags *tags;
+    struct tt_metadata *metadata; /* NULL: none */
     tt_metric_id metric;
 };
 
@@ -34,5 +49,6 @@ void tt_sample_block_drop(struct tt_sample_block *b); /* the last one frees it; 
 static inline void tt_sample_block_add(struct tt_sample_block *b, struct tt_sample s)
 {
     tt_tags_keep(s.tags);
+    tt_metadata_hold(s.metadata);
     b->items[b->n++] = s;
 }

@@ -44,6 +44,7 @@ struct tt_shard {
     uint32_t *next_sub;
     const struct tt_sample_feed *feed; /* NULL: nobody wants single samples */
     struct tt_sample_block *block;     /* being filled, or NULL */
+    struct tt_metadata *attached;      /* to samples for the feed; borrowed */
 };
 
 typedef TT_VEC(size_t) index_list;
@@ -156,6 +157,11 @@ static void give_block(struct tt_shard *s)
     s->block = NULL;
 }
 
+void tt_shard_attach(struct tt_shard *s, struct tt_metadata *m)
+{
+    s->attached = m;
+}
+
 void tt_shard_pass(struct tt_shard *s, tt_metric_id m, double v, const struct tt_tags *tags,
                    uint64_t at_ns)
 {
@@ -163,7 +169,7 @@ void tt_shard_pass(struct tt_shard *s, tt_metric_id m, double v, const struct tt
         return;
     if (!s->block)
         s->block = tt_sample_block_new();
-    tt_sample_block_add(s->block, (struct tt_sample){at_ns, v, tags, m});
+    tt_sample_block_add(s->block, (struct tt_sample){at_ns, v, tags, s->attached, m});
     if (s->block->n == TT_SAMPLES_PER_BLOCK)
         give_block(s);
 }

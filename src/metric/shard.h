@@ -18,6 +18,8 @@ void tt_shard_add(struct tt_shard *s, tt_metric_id m, double v, const struct tt_
                   uint64_t at_ns);
 /* From now on every sample also goes to the feed, one by one; f outlives the shard. */
 void tt_shard_feed(struct tt_shard *s, const struct tt_sample_feed *f);
+/* What the samples to come carry for the feed, until it is changed (NULL: nothing). */
+void tt_shard_attach(struct tt_shard *s, struct tt_metadata *m);
 /* A sample for the feed alone: it counts for no figure. */
 void tt_shard_pass(struct tt_shard *s, tt_metric_id m, double v, const struct tt_tags *tags,
                    uint64_t at_ns);

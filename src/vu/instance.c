@@ -25,10 +25,14 @@ void tt_vu_sample(struct tt_vu *vu, tt_metric_id m, double v, const struct tt_ta
 {
     if (vu->stage == TT_STAGE_SUMMARY || !vu->w->shard)
         return;
+    if (vu->metadata)
+        tt_shard_attach(vu->w->shard, vu->metadata);
     if (vu->warming)
         tt_shard_pass(vu->w->shard, m, v, tags ? tags : vu->tags, at_ns);
     else
         tt_shard_add(vu->w->shard, m, v, tags ? tags : vu->tags, at_ns);
+    if (vu->metadata)
+        tt_shard_attach(vu->w->shard, NULL);
 }
 
 /* --- script errors: logged once, identical ones counted ------------------------------------------

@@ -2,7 +2,6 @@
 /* What a VU's script may change of the VU itself: the tags and metadata of its later samples, its
  * random numbers. Worker thread. */
 #include "vu/vu_int.h"
-#include <string.h>
 
 /* --- tags and metadata --------------------------------------------------------------------------
  */
@@ -29,33 +28,15 @@ bool tt_vu_set_tag(struct tt_vu *vu, const char *key, const char *value)
 
 void tt_vu_set_metadata(struct tt_vu *vu, const char *key, const char *value)
 {
-    size_t i = 0;
-    while (i < vu->n_metadata && strcmp(vu->metadata[i].key, key) != 0)
-        i++;
-    if (i == vu->n_metadata) {
-        if (!value)
-            return;
-        vu->metadata = tt_xreallocarray(vu->metadata, i + 1, sizeof *vu->metadata);
-        vu->metadata[vu->n_metadata++] = (struct tt_tag){tt_xstrdup(key), NULL};
-    }
-    struct tt_tag *m = &vu->metadata[i];
-    tt_free((char *)(uintptr_t)m->value);
-    m->value = value ? tt_xstrdup(value) : NULL;
-    if (!value) {
-        tt_free((char *)(uintptr_t)m->key);
-        *m = vu->metadata[--vu->n_metadata];
-    }
+    struct tt_metadata *before = vu->metadata;
+    vu->metadata = tt_metadata_with(before, key, value);
+    tt_metadata_drop(before);
 }
 
 void tt__labels_clear(struct tt_vu *vu)
 {
-    for (size_t i = 0; i < vu->n_metadata; i++) {
-        tt_free((char *)(uintptr_t)vu->metadata[i].key);
-        tt_free((char *)(uintptr_t)vu->metadata[i].value);
-    }
-    tt_free(vu->metadata);
+    tt_metadata_drop(vu->metadata);
     vu->metadata = NULL;
-    vu->n_metadata = 0;
 }
 
 /* --- random numbers -----------------------------------------------------------------------------

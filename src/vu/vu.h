@@ -29,8 +29,7 @@ struct tt_vu {
         by_clock; /* its scenario starts iterations by the clock: how late they start is measured */
     /* what the script attached to its samples for raw outputs, beside the tags; until the next
      * activation */
-    struct tt_tag *metadata;
-    size_t n_metadata;
+    struct tt_metadata *metadata;
     struct tt_vu_int *in; /* vu/'s own */
 };
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What a script knows of the run, over workers and machines, and what it can do to it."""
 import json
+import os
 import unittest
 
 from ttload_case import Case
@@ -129,6 +130,17 @@ M.options = { submetrics = { "iterations{page:home}" }, scenarios = { s = { exec
         self.assertNotIn("script_errors", metrics, result.err)
         self.assertGreater(metrics["iterations"]["values"]["count"], 1)
         self.assertEqual(metrics["iterations{page:home}"]["values"]["count"], metrics["iterations"]["values"]["count"])
+
+    def test_metadata_reach_raw_outputs_and_no_figure(self):
+        result = self.script("""
+  local vu = require("ttload.execution").vu
+  if vu.iteration_in_scenario == 1 then vu.metadata.trace = "t1" end
+  tt.check(1, { ok = true })""", "--iterations", "2", "--out", "json=out.json")
+        self.assertEqual(result.code, 0, result.err)
+        with open(os.path.join(self.folder, "out.json"), encoding="utf-8") as f:
+            points = [p["data"] for p in map(json.loads, f) if p["metric"] == "checks" and p["type"] == "Point"]
+        self.assertEqual([p.get("metadata") for p in points], [None, {"trace": "t1"}])
+        self.assertNotIn("trace", json.dumps(result.json()))
 
 
 if __name__ == "__main__":

@@ -4,7 +4,9 @@
  *
  *   {"type":"Metric","data":{"name":N,"type":T,"contains":C,"thresholds":[...],"submetrics":...},
  *    "metric":N}
- *   {"metric":N,"type":"Point","data":{"time":T,"value":V,"tags":{...}}} */
+ *   {"metric":N,"type":"Point","data":{"time":T,"value":V,"tags":{...},"metadata":{...}}}
+ *
+ * metadata: only where there is some. */
 #include "base/json.h"
 #include "base/clock.h"
 #include "base/exitcode.h"
@@ -165,6 +167,14 @@ static void put_tags(struct json *j, const struct tt_tags *set)
     tt_buf_append(&j->text, j->tags.data, j->tags.len);
 }
 
+static void put_metadata(struct tt_buf *b, const struct tt_metadata *m)
+{
+    if (m)
+        tt_buf_puts(b, "},\"metadata\":{");
+    for (size_t i = 0; m && i < m->n; i++)
+        put_tag(b, i == 0, m->items[i]);
+}
+
 static bool json_samples(void *state, const struct tt_sample *s, size_t n, struct tt_err *err)
 {
     struct json *j = state;
@@ -180,6 +190,7 @@ static bool json_samples(void *state, const struct tt_sample *s, size_t n, struc
         tt_json_write_number(&j->text, s[i].value);
         tt_buf_puts(&j->text, ",\"tags\":{");
         put_tags(j, s[i].tags);
+        put_metadata(&j->text, s[i].metadata);
         tt_buf_puts(&j->text, "}}}\n");
         if (j->text.len >= WRITE_BYTES)
             ok = write_text(j, err);

@@ -235,6 +235,35 @@ static void what_only_passes_counts_for_no_figure(void **state)
     rig_free(r);
 }
 
+static void metadata_are_those_at_the_time_of_the_sample(void **state)
+{
+    (void)state;
+    struct rig *r = rig_new("out.json", 100);
+    static const char *const changes[][2] = {{"trace", "a"}, {"n", "1"},     {"trace", "b"},
+                                             {"n", NULL},    {"none", NULL}, {"trace", NULL}};
+    static const char *const expected[] = {"{\"trace\":\"a\"}", "{\"n\":\"1\",\"trace\":\"a\"}",
+                                           "{\"n\":\"1\",\"trace\":\"b\"}", "{\"trace\":\"b\"}",
+                                           "{\"trace\":\"b\"}"};
+    struct tt_metadata *m = NULL;
+    assert_true(rig_open(r));
+    for (size_t i = 0; i < 6; i++) {
+        struct tt_metadata *before = m;
+        m = tt_metadata_with(before, changes[i][0], changes[i][1]);
+        tt_metadata_drop(before);
+        tt_shard_attach(r->shard, m);
+        tt_shard_add(r->shard, TT_M_iterations, 1, tagged(r, "a", "b"), tt_now_ns());
+    }
+    assert_null(m);
+    rig_close(r);
+    cJSON *l = lines(r);
+    for (int i = 0; i < 5; i++)
+        assert_json(at(cJSON_GetArrayItem(l, i + 1), "data", "metadata"), expected[i]);
+    assert_null(at(cJSON_GetArrayItem(l, 6), "data", "metadata"));
+    assert_non_null(at(cJSON_GetArrayItem(l, 6), "data", "tags"));
+    cJSON_Delete(l);
+    rig_free(r);
+}
+
 static void *read_all(void *path)
 {
     char buf[65536];
@@ -331,6 +360,7 @@ int main(void)
         cmocka_unit_test(every_sample_arrives_in_order),
         cmocka_unit_test(tag_sets_beyond_the_pool_are_written_too),
         cmocka_unit_test(what_only_passes_counts_for_no_figure),
+        cmocka_unit_test(metadata_are_those_at_the_time_of_the_sample),
         cmocka_unit_test(a_slow_receiver_loses_samples_and_holds_nobody_up),
         cmocka_unit_test(a_full_disk_is_said_once_and_ends_the_output),
         cmocka_unit_test(what_cannot_begin_is_refused),

@@ -56,11 +56,11 @@ static void metadata_lasts_until_the_next_activation(void **state)
     tt_vu_set_metadata(vu, "b", "2");
     tt_vu_set_metadata(vu, "a", NULL);
     rig_begin(r, vu);
-    assert_int_equal(vu->n_metadata, 1);
-    assert_string_equal(vu->metadata[0].key, "b");
-    assert_string_equal(vu->metadata[0].value, "2");
+    assert_int_equal(vu->metadata->n, 1);
+    assert_string_equal(vu->metadata->items[0].key, "b");
+    assert_string_equal(vu->metadata->items[0].value, "2");
     tt_vu_activate(vu, &r->sc, NULL);
-    assert_int_equal(vu->n_metadata, 0);
+    assert_null(vu->metadata);
     tt_vu_set_metadata(vu, "left", "over");
     tt_vu_free(vu);
     rig_free(r);
