@@ -77,17 +77,21 @@ cJSON *tt_json_read(const char *text, size_t n, int exit_code, struct tt_err *er
             return v;
         cJSON_Delete(v);
     }
+    while (at > text && at < text + n && *at &&
+           strchr(" \t\r\n", *at)) /* wrong is what came last */
+        at--;
     size_t line = 1, column = 1;
     for (const char *s = text; s < at && s < text + n; s++) {
         column = *s == '\n' ? 1 : column + 1;
         line += *s == '\n';
     }
-    size_t left = at < text + n ? (size_t)(text + n - at) : 0;
+    size_t left = at < text + n ? (size_t)(text + n - at) : 0,
+           shown = left ? strcspn(at, "\r\n") : 0;
     if (!left || !*at)
         tt_err_set(err, exit_code, "line %zu, column %zu: not valid JSON: it ends too early", line,
                    column);
     else
         tt_err_set(err, exit_code, "line %zu, column %zu: not valid JSON near '%.*s'", line, column,
-                   left < 12 ? (int)left : 12, at);
+                   shown < 12 ? (int)shown : 12, at);
     return NULL;
 }

@@ -420,6 +420,15 @@ bool tt__unknown(const char *what, const char *name, const char *const *names, s
                       near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : "");
 }
 
+static bool env_name_of(enum tt_opt_id id, char *out, size_t size)
+{
+    int n = snprintf(out, size, "TTLOAD_%s", tt__options[id].name);
+    for (int i = 7; i < n; i++)
+        if (out[i] >= 'a' && out[i] <= 'z')
+            out[i] = (char)(out[i] - 'a' + 'A');
+    return tt__options[id].type != TT_OPT_ENV;
+}
+
 static int find_name(const char *name)
 {
     for (int i = 0; i < TT_OPT_COUNT; i++)
@@ -437,13 +446,14 @@ static int option_of(const cJSON *c, enum tt_opt_layer layer, struct tt_err *err
     if (id >= 0 && (layer != TT_LAYER_SCRIPT || strcmp(tt__options[id].group, "run") != 0))
         return id;
     if (id >= 0) {
-        tt_err_set(err, TT_EXIT_CONFIG, "'%s' cannot be set by a script; use --%s or TTLOAD_%s",
-                   c->string, tt__options[id].flag, c->string);
+        char variable[96];
+        env_name_of((enum tt_opt_id)id, variable, sizeof variable);
+        tt_err_set(err, TT_EXIT_CONFIG, "'%s' cannot be set by a script; use --%s or %s", c->string,
+                   tt__options[id].flag, variable);
         return -1;
     }
     for (int i = 0; i < TT_OPT_COUNT; i++)
-        if (layer != TT_LAYER_SCRIPT || strcmp(tt__options[i].group, "run") != 0)
-            names[n++] = tt__options[i].name;
+        names[n++] = tt__options[i].name;
     tt__unknown("option", c->string, names, n, err);
     return -1;
 }
@@ -477,15 +487,6 @@ bool tt_options_apply_json(struct tt_options *o, struct tt_arena *a, const cJSON
 
 /* --- the environment
  * ----------------------------------------------------------------------------------------- */
-
-static bool env_name_of(enum tt_opt_id id, char *out, size_t size)
-{
-    int n = snprintf(out, size, "TTLOAD_%s", tt__options[id].name);
-    for (int i = 7; i < n; i++)
-        if (out[i] >= 'a' && out[i] <= 'z')
-            out[i] = (char)(out[i] - 'a' + 'A');
-    return tt__options[id].type != TT_OPT_ENV;
-}
 
 /* The option that the n bytes name; -1: none. */
 static int env_option(const char *s, size_t n)

@@ -73,6 +73,25 @@ static bool apply_config(struct tt_plan *p, const char *path, struct tt_err *err
     return ok;
 }
 
+/* What has a meaning of its own in the script's table must be a function. */
+static bool check_functions(struct probe *probe, struct tt_err *err)
+{
+    static const char *const names[] = {"default", "setup", "teardown", "handle_summary"};
+    struct tt_err all = {0};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        struct tt_err one = {0};
+        if (has_function(probe, names[i]))
+            continue;
+        cJSON *v = tt_vu_field_json(probe->vu, names[i], &one);
+        if (v || one.text[0]) {
+            tt_err_set(&one, TT_EXIT_CONFIG, "%s: expected a function", names[i]);
+            tt_err_join(&all, &one);
+        }
+        cJSON_Delete(v);
+    }
+    return tt_err_none(&all, err);
+}
+
 /* Layer upon layer into plan->opt, then the plan; all that is wrong is told together. The words and
  * the environment were taken once before (read_early): they are good. */
 static bool settle_plan(struct tt_run *r, const struct tt_options *early, struct probe *probe,
@@ -90,6 +109,8 @@ static bool settle_plan(struct tt_run *r, const struct tt_options *early, struct
     if (!tt_options_apply_env(&p->opt, &p->arena, environment, &one) ||
         !tt_options_apply_flags(&p->opt, &p->arena, argc, argv, &positional, &one))
         tt_err_join(&all, &one);
+    if (!check_functions(probe, &one))
+        tt_err_join(&all, &one);
     if (!tt_plan_build(p, r->registry, has_function, probe, &one))
         tt_err_join(&all, &one);
     return tt_err_none(&all, err);
@@ -98,8 +119,10 @@ static bool settle_plan(struct tt_run *r, const struct tt_options *early, struct
 /* "script.lua: problem", or each problem on a line of its own below the script's path. */
 static bool under_script(const struct tt_run *r, struct tt_err *err)
 {
-    bool several = strchr(err->text, '\n') != NULL;
-    return tt_err_wrap(err, several ? "%s:\n " : "%s", tt_script_path(r->script));
+    const struct tt_err found = *err;
+    const char *between = strstr(found.text, "\n  ") ? ":\n  " : ": ";
+    return tt_err_set(err, found.exit_code, "%s%s%s", tt_script_path(r->script), between,
+                      found.text);
 }
 
 static bool open_log(struct tt_run *r, const struct tt_options *o, struct tt_err *err)

@@ -63,6 +63,8 @@ BAD_INPUT = [
      script("""scenarios = { a = { executor = "constant-vus", vus = 0, duration = "5" .. "x" },
        checkout = { executor = "ramping-vus", stages = { { duration = "1s", target = 1 }, { duration = "1s", target = -2 } } } }"""),
      ["run", "t.lua"], 104, r"(?s)scenarios\.a\.duration: .*scenarios\.checkout\.stages\[2\]\.target: "),
+    ("setup_is_no_function", script("iterations = 1", "", "M.setup = { 1 }"), ["run", "t.lua"], 104, r"setup: expected a function"),
+    ("option_of_the_command_line", script('iterations = 1, quiet = true'), ["run", "t.lua"], 104, r"quiet.*--quiet or TTLOAD_QUIET"),
     ("missing_config", GOOD, ["run", "--config", "none.json", "t.lua"], 104, r"none\.json"),
     ("bad_metric_name", script("iterations = 1", "", 'metrics.counter("1 bad")'), ["run", "t.lua"], 107, r"t\.lua:4:"),
 ]
@@ -124,6 +126,40 @@ class ExitCodes(Case):
     def test_a_slow_setup_is_100(self):
         r = self.code(script('iterations = 1, setup_timeout = "100ms"', "", "function M.setup() tt.sleep(20) end"))
         self.assertEqual(r.code, 100, r.err)
+
+    def test_a_slow_teardown_is_101(self):
+        r = self.code(script('iterations = 1, teardown_timeout = "100ms"', "", "function M.teardown() tt.sleep(20) end"))
+        self.assertEqual(r.code, 101, r.err)
+        self.assertIn("iterations", r.out)
+
+    def test_a_failing_teardown_is_107(self):
+        r = self.code(script("iterations = 1", "", 'function M.teardown() error("no") end'))
+        self.assertEqual(r.code, 107, r.err)
+        self.assertIn("iterations", r.out)
+
+    def test_abort_in_setup_is_108_without_iterations_and_teardown(self):
+        r = self.code(script("iterations = 1", 'tt.log.info("ran")',
+                             'function M.setup() tt.abort("no") end function M.teardown() tt.log.info("torn down") end'))
+        self.assertEqual(r.code, 108, r.err)
+        self.assertNotIn("ran", r.err)
+        self.assertNotIn("torn down", r.err)
+
+    def test_handle_summary_never_changes_the_exit_code(self):
+        for body in ('error("no")', "tt.sleep(20)", "return 5"):
+            r = self.code(script('iterations = 1, handle_summary_timeout = "100ms"', "",
+                                 f"function M.handle_summary() {body} end"))
+            self.assertEqual(r.code, 0, r.err)
+            self.assertIn("iterations", r.out)
+
+    def test_setup_and_teardown_can_be_left_out(self):
+        text = script("iterations = 1", "", """function M.setup() tt.log.info("set up") end
+function M.teardown() tt.log.info("torn down") end""")
+        r = self.code(text, "--no-setup")
+        self.assertNotIn("set up", r.err)
+        self.assertIn("torn down", r.err)
+        r = self.code(text, "--no-teardown")
+        self.assertIn("set up", r.err)
+        self.assertNotIn("torn down", r.err)
 
     def test_abort_counts_the_iteration_that_called_it(self):
         r = self.code(script("vus = 1, iterations = 5", "tt.abort()"), "--summary-export", "s.json")

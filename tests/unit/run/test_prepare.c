@@ -115,13 +115,15 @@ static void it_is_known_which_functions_the_script_has(void **state)
 {
     (void)state;
     put("test.lua", "return { default = function() end, setup = function() end,"
-                    " handle_summary = function() end, teardown = 'no function' }");
+                    " handle_summary = function() end }");
     struct tt_run *r = prepared((struct words){.argv = {"test.lua"}});
     assert_true(r->has_setup);
     assert_true(r->has_summary);
     assert_false(r->has_teardown);
     assert_true(tt_registry_frozen(r->registry));
     tt_run_free(r);
+    put("test.lua", "return { default = function() end, teardown = 'text' }");
+    assert_refused((struct words){.argv = {"test.lua"}}, 104, "teardown: expected a function");
 }
 
 static void metrics_of_the_scripts_init_can_have_thresholds(void **state)
