@@ -98,6 +98,19 @@ function CookieJar:delete(url, name) end
 ---@field body_size integer # bytes of the body, decompressed
 ---@field wire_size integer # bytes of the body as they came
 ---@field json fun(self: ttload.http.response, path?: string): any
+---@field html fun(self: ttload.http.response, selector?: string): ttload.html.selection
+---@field submit_form fun(self: ttload.http.response, args?: ttload.http.submit_form): ttload.http.response
+---@field click_link fun(self: ttload.http.response, args?: ttload.http.click_link): ttload.http.response
+
+---@class ttload.http.submit_form
+---@field form_selector? string # "form"
+---@field submit_selector? string # '[type="submit"]'
+---@field fields? table<string, any> # over what the page says
+---@field params? ttload.http.params
+
+---@class ttload.http.click_link
+---@field selector? string # "a[href]"
+---@field params? ttload.http.params
 
 ---@class ttload.http.event
 ---@field event string # "message" when the server gives no name

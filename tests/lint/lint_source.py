@@ -6,7 +6,7 @@ import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 # A folder includes its own headers and those of a lower level (docs/architecture.md).
-LEVELS = {"base": 0, "metric": 1, "loop": 1, "plan": 2, "net": 3, "exec": 3, "serve": 3, "vu": 3, "output": 4,
+LEVELS = {"base": 0, "html": 1, "metric": 1, "loop": 1, "plan": 2, "net": 3, "exec": 3, "serve": 3, "vu": 3, "output": 4,
           "proto": 4, "api": 4, "target": 4, "control": 4, "run": 5, "cli": 6}
 BANNED = "strcpy strcat sprintf vsprintf strtok atoi atol gets localtime gmtime signal rand srand".split()
 ALLOCATORS = "malloc calloc realloc free strdup strndup".split()

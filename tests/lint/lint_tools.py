@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-PACKAGES = ["lua5.4", "libuv", "libcurl", "libwebsockets", "libcjson", "openssl"]
+PACKAGES = ["lua5.4", "libuv", "libcurl", "libwebsockets", "libcjson", "libxml-2.0", "openssl"]
 
 
 def files(folders, suffixes):

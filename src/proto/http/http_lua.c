@@ -70,7 +70,7 @@ struct tt_http_call *tt__http_call_new(lua_State *L, const char *what, const cha
 }
 
 /* The stack holds url, body, params and whatever method points to. */
-static int send_request(lua_State *L, const char *what, const char *method)
+int tt__http_send(lua_State *L, const char *what, const char *method)
 {
     struct tt_http_call *c = tt__http_call_new(L, what, method);
     tt__http_read_request(L, c, what);
@@ -92,13 +92,13 @@ static int without_body(lua_State *L, const char *what, const char *method)
     at_most(L, 2, what, "url and params");
     lua_pushnil(L);
     lua_insert(L, 2);
-    return send_request(L, what, method);
+    return tt__http_send(L, what, method);
 }
 
 static int with_body(lua_State *L, const char *what, const char *method)
 {
     at_most(L, 3, what, "url, body and params");
-    return send_request(L, what, method);
+    return tt__http_send(L, what, method);
 }
 
 static int l_get(lua_State *L)
@@ -149,7 +149,7 @@ static int l_request(lua_State *L)
     if (n == 0 || strspn(method, letters) != n)
         return luaL_error(L, "http.request: '%s' is no method name", method);
     lua_rotate(L, 1, -1); /* the method's text stays at the end */
-    return send_request(L, "http.request", method);
+    return tt__http_send(L, "http.request", method);
 }
 
 /* --- the module --------------------------------------------------------------------------------

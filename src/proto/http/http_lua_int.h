@@ -11,6 +11,17 @@ struct tt_http_call *tt__http_call_new(lua_State *L, const char *what, const cha
 /* The end of a call: pushes its response, or raises its failure; the call is back in its pool. */
 int tt__http_answer(lua_State *L, struct tt_http_call *c);
 
+/* The request whose url, body and params are the stack's first three values. method stays valid. */
+int tt__http_send(lua_State *L, const char *what, const char *method);
+
+/* html_lua.c: methods of the response at 1, whose body and URL these are */
+struct tt__http_page {
+    struct tt_slice body;
+    const char *url;
+};
+int tt__http_submit_form(lua_State *L, const struct tt__http_page *page);
+int tt__http_click_link(lua_State *L, const struct tt__http_page *page);
+
 /* stream_lua.c: what holds a call whose body is taken in pieces */
 void tt__http_stream_open(lua_State *L); /* makes the metatable */
 /* Pushes a holder that cancels its call when the frame is left by an error or a kill. Then start

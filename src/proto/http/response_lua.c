@@ -3,6 +3,7 @@
  * when a script reads a field, and kept in the block's user values when they are tables or long.
  * A script that looks at the status only costs one allocation. Worker thread. */
 #include "base/str.h"
+#include "html/selection.h"
 #include "proto/http/http_lua_int.h"
 #include <string.h>
 
@@ -320,7 +321,11 @@ static const char *const field_names[] = {
     [F_BODY_SIZE] = "body_size",
     [F_WIRE_SIZE] = "wire_size",
     [F_COUNT] = "json",
+    "html",
+    "submit_form",
+    "click_link",
 };
+enum { N_NAMES = sizeof field_names / sizeof *field_names };
 
 /* Pushes what make makes of the response at 1, once. */
 static void push_kept(lua_State *L, const struct response *r, enum uservalue uv,
@@ -427,9 +432,18 @@ static int l_index(lua_State *L)
         return 1;
     }
     const char *name = luaL_tolstring(L, 2, NULL);
-    const char *near = tt_suggest(name, field_names, F_COUNT + 1);
+    const char *near = tt_suggest(name, field_names, N_NAMES);
     return luaL_error(L, "a response has no field '%s'%s%s%s", name, near ? " (did you mean '" : "",
                       near ? near : "", near ? "'?)" : "");
+}
+
+static void check_body(lua_State *L, const struct response *r, const char *what)
+{
+    if (!r->has_body && r->status)
+        luaL_error(L,
+                   "%s: there is no body (status 204 or 304), or it was not kept "
+                   "(response_type \"none\", on_chunk, option discard_response_bodies)",
+                   what);
 }
 
 /* response:json(path?) -> value */
@@ -437,10 +451,36 @@ static int l_json(lua_State *L)
 {
     const struct response *r = luaL_checkudata(L, 1, RESPONSE_TYPE);
     const char *path = luaL_optstring(L, 2, NULL);
-    if (!r->has_body && r->status)
-        return luaL_error(L, "json: there is no body (status 204 or 304), or it was not kept "
-                             "(response_type \"none\", option discard_response_bodies)");
+    check_body(L, r, "json");
     return tt__http_json(L, r->body.p, r->status ? r->body.n : 0, path);
+}
+
+/* The body of a failed response is no page, as for json. */
+static struct tt__http_page page_of(lua_State *L, const char *what)
+{
+    const struct response *r = luaL_checkudata(L, 1, RESPONSE_TYPE);
+    check_body(L, r, what);
+    return (struct tt__http_page){{r->body.p, r->status ? r->body.n : 0}, r->url.p};
+}
+
+/* response:html(selector?) -> selection */
+static int l_html(lua_State *L)
+{
+    const struct tt__http_page page = page_of(L, "html");
+    tt_html_push(L, page.body.p, page.body.n, 2, "html");
+    return 1;
+}
+
+static int l_submit_form(lua_State *L)
+{
+    const struct tt__http_page page = page_of(L, "submit_form");
+    return tt__http_submit_form(L, &page);
+}
+
+static int l_click_link(lua_State *L)
+{
+    const struct tt__http_page page = page_of(L, "click_link");
+    return tt__http_click_link(L, &page);
 }
 
 static int l_tostring(lua_State *L)
@@ -454,14 +494,18 @@ static int l_tostring(lua_State *L)
 
 void tt__http_response_open(lua_State *L)
 {
+    static const luaL_Reg methods[] = {{"json", l_json},
+                                       {"html", l_html},
+                                       {"submit_form", l_submit_form},
+                                       {"click_link", l_click_link},
+                                       {NULL, NULL}};
     luaL_newmetatable(L, RESPONSE_TYPE);
     lua_createtable(L, 0, F_COUNT + 1);
     for (int i = 0; i < F_COUNT; i++) {
         lua_pushinteger(L, i);
         lua_setfield(L, -2, field_names[i]);
     }
-    lua_pushcfunction(L, l_json);
-    lua_setfield(L, -2, "json");
+    luaL_setfuncs(L, methods, 0);
     lua_pushcclosure(L, l_index, 1);
     lua_setfield(L, -2, "__index");
     lua_pushcfunction(L, l_tostring);
