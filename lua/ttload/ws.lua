@@ -14,6 +14,7 @@
 ---@field headers? table<string, string|number|boolean|string[]>
 ---@field tags? table<string, string|number|boolean>
 ---@field redirects? integer # how many are followed; option max_redirects
+---@field timestamp? string|{ field: string, unit?: "ms"|"s"|"us"|"ns" } # when a JSON message was sent: ws_msg_latency
 ---@field jar? ttload.http.CookieJar # instead of the VU's
 ---@field unix_socket? string # a path to connect to, whatever the URL's host
 ---@field subprotocols? string|string[]
@@ -49,6 +50,12 @@ function S:send(text) end
 ---@return true?, "closed"?
 function S:send_binary(bytes) end
 
+---Sends a message and waits for the one that answers it.
+---@param message string|table # a table is sent as JSON
+---@param params? { match?: string|fun(text: string, kind: string): boolean?, timeout?: number|string, tags?: table }
+---@return string? text, "text"|"binary"|"timeout"|"closed" kind
+function S:request(message, params) end
+
 ---@param data? string
 ---@return true?, "closed"?
 function S:ping(data) end
@@ -78,6 +85,12 @@ function S:set_timeout(fn, delay) end
 ---@return integer timer
 function S:set_interval(fn, interval) end
 
+---Calls fn on an absolute schedule.
+---@param interval number|string
+---@param fn fun()
+---@return integer timer
+function S:every(interval, fn) end
+
 ---@param timer integer
 function S:clear(timer) end
 
@@ -88,6 +101,17 @@ local M = {}
 ---@param params? ttload.ws.params
 ---@return ttload.ws.socket?, ttload.ws.error?
 function M.open(url, params) end
+
+---@class ttload.ws.backoff
+local B = {}
+---Waits a little longer each time.
+function B:sleep() end
+---The connection holds: begins anew.
+function B:reset() end
+
+---@param options? { delay?: number|string, factor?: number, max?: number|string, jitter?: number }
+---@return ttload.ws.backoff
+function M.backoff(options) end
 
 ---Returns when the socket has closed and its handlers have returned.
 ---@param url string

@@ -42,6 +42,15 @@ typedef uint32_t tt_metric_id; /* index in the registry */
     X(ws_msgs_received, TT_COUNTER, TT_DEFAULT)                                                    \
     X(ws_ping, TT_TREND, TT_TIME)                                                                  \
     X(ws_handshake_failed, TT_RATE, TT_DEFAULT)                                                    \
+    X(ws_closed, TT_COUNTER, TT_DEFAULT)                                                           \
+    X(ws_bytes_sent, TT_COUNTER, TT_DATA)                                                          \
+    X(ws_bytes_received, TT_COUNTER, TT_DATA)                                                      \
+    X(ws_compression_ratio, TT_TREND, TT_DEFAULT)                                                  \
+    X(ws_msg_latency, TT_TREND, TT_TIME)                                                           \
+    X(ws_request_duration, TT_TREND, TT_TIME)                                                      \
+    X(ws_request_latency, TT_TREND, TT_TIME)                                                       \
+    X(ws_request_failed, TT_RATE, TT_DEFAULT)                                                      \
+    X(ws_dropped_ticks, TT_COUNTER, TT_DEFAULT)                                                    \
     X(data_sent, TT_COUNTER, TT_DATA)                                                              \
     X(data_received, TT_COUNTER, TT_DATA)
 

@@ -2,10 +2,13 @@
 """ttload.ws against a server of an independent library."""
 import asyncio
 import http
+import json
 import ssl
+import threading
 
 import websockets
 from ttload_case import Case, WsServer, certificate
+from ws_cases import TEXT, frame
 from ws_raw import RawServer
 
 
@@ -233,6 +236,144 @@ class Ws(Case):
         self.assertEqual(seen[:4], [("/a", "secret", None), ("/b?x=1", "secret", "hop=1"), ("/away", "secret", "hop=1"),
                                     ("/end", None, None)])
         self.assertEqual([path for path, _, _ in seen[4:]], ["/loop"] * 4 + ["/bad", "/a"])
+
+    def test_requests_find_their_answers_by_field_function_or_order(self):
+        def serve_raw(c):
+            c.request()
+            c.accept()
+            held = []
+            while (f := c.frame()) and f[2] != 8:
+                text = f[3].decode()
+                if text.startswith("hold"):  # three answers, the last first
+                    held.append(text)
+                    if len(held) == 3:
+                        c.send(b"".join(frame(TEXT, t.encode()) for t in reversed(held)))
+                elif text.startswith("{"):
+                    m = json.loads(text)
+                    held.append(m)
+                    if len(held) == 3:
+                        out = [{"note": "push"}, *({"meta": {"id": h["meta"]["id"]}, "got": h["n"]} for h in reversed(held))]
+                        c.send(b"".join(frame(TEXT, json.dumps(o).encode()) for o in out))
+                elif text != "silence":
+                    c.send(frame(TEXT, text.encode()))
+            c.finish()
+
+        server = RawServer(serve_raw)
+        self.addCleanup(server.stop)
+        result = self.passes(f"""
+          local s = ws.open("{server.url}/")
+          expect(s:request("a"), "a")
+          local text, kind = s:request("b", {{ tags = {{ name = "b" }} }}) expect(text .. kind, "btext")
+          local none, why = s:request("silence", {{ timeout = "20ms" }}) expect(none, nil) expect(why, "timeout")
+          local tasks = {{}}
+          for i = 1, 3 do
+            tasks[i] = tt.spawn(function()
+              return json.decode(s:request({{ n = i, meta = {{ id = "r" .. i }} }}, {{ match = "meta.id" }})).got
+            end)
+          end
+          local got = tt.all(tasks)
+          expect(got[1], 1) expect(got[2], 2) expect(got[3], 3)
+          expect(s:receive(), '{{"note": "push"}}')
+          s:close() s:receive()
+          s = ws.open("{server.url}/")
+          for i = 1, 3 do
+            tasks[i] = tt.spawn(function()
+              return (s:request("hold" .. i, {{ match = function(t, k) return k == "text" and t == "hold" .. i end }}))
+            end)
+          end
+          got = tt.all(tasks) expect(table.concat(got, " "), "hold1 hold2 hold3")
+          local ok, e = pcall(s.request, s, "x", {{ match = function() error("boom") end }})
+          expect(ok, false) expect(tostring(e):match("boom"), "boom")
+          expect(pcall(s.request, s, "no json", {{ match = "id" }}), false)
+          expect(pcall(s.request, s, 1), false) expect(pcall(s.request, s, "x", {{ mach = "id" }}), false)
+          local waiting = tt.spawn(function() return s:request("silence") end)
+          s:close()
+          none, why = waiting:wait() expect(none, nil) expect(why, "closed")
+          none, why = s:request("x") expect(none, nil) expect(why, "closed")""")
+        self.assertEqual(result.values("ws_request_failed")["passes"], 4)
+        self.assertGreater(result.values("ws_request_duration")["max"], 0)
+        self.assertNotIn("ws_request_latency", result.json()["metrics"])
+
+    def test_a_stall_shows_in_the_latency_of_a_schedule(self):
+        stall = threading.Event()
+
+        def serve_raw(c):
+            c.request()
+            c.accept()
+            while (f := c.frame()) and f[2] != 8:
+                if f[3] == b"1":
+                    stall.wait(0.3)  # nothing is answered meanwhile
+                c.send(frame(TEXT, f[3]))
+            c.finish()
+
+        server = RawServer(serve_raw)
+        self.addCleanup(server.stop)
+        self.addCleanup(stall.set)
+        result = self.passes(f"""
+          local n, done, busy = 0, 0, false
+          ws.connect("{server.url}/", nil, function(s)
+            local t
+            t = s:every("10ms", function()
+              n = n + 1
+              local mine = n
+              while busy do tt.sleep("1ms") end  -- a client that has one request at a time
+              busy = true
+              s:request(tostring(mine))
+              busy, done = false, done + 1
+              if done == 20 then s:clear(t) s:close() end
+            end)
+          end)
+          expect(done >= 20, true)""")
+        self.assertGreater(result.values("ws_request_latency")["med"], result.values("ws_request_duration")["med"] + 20)
+
+    def test_what_a_socket_did_is_counted(self):
+        result = self.ws("""
+          local s = ws.open(url .. "/echo", { timestamp = { field = "meta.sent", unit = "s" } })
+          s:send(json.encode({ meta = { sent = tt.time() - 5 } })) s:receive("5s")
+          s:send("no json") s:receive("5s") s:close() s:receive()
+          s = ws.open(url .. "/close") s:receive()
+          s = ws.open(url .. "/lost") s:receive()
+          expect(pcall(ws.open, url, { timestamp = 1 }), false)
+          expect(pcall(ws.open, url, { timestamp = { field = "a", unit = "h" } }), false)""",
+                         head='M.options.submetrics = { "ws_closed{code:1000}", "ws_closed{code:1006}", "ws_closed{code:4001}" }')
+        for code in (1000, 1006, 4001):
+            self.assertEqual(result.values("ws_closed{code:%d}" % code)["count"], 1)
+        age = result.values("ws_msg_latency")
+        self.assertGreaterEqual(age["min"], 4000)
+        self.assertLess(age["max"], 60000)
+        self.assertEqual(result.values("ws_bytes_sent"), result.values("ws_bytes_received"))
+        self.assertGreater(result.values("ws_bytes_sent")["count"], 30)
+
+    def test_a_server_that_comes_back_is_found_again(self):
+        calls = []
+
+        def serve_raw(c):
+            c.request()
+            calls.append(c.path)
+            if len(calls) <= 3:
+                c.reset()
+                return
+            c.accept()
+            c.frame()
+            c.finish()
+
+        server = RawServer(serve_raw)
+        self.addCleanup(server.stop)
+        self.passes(f"""
+          local backoff = ws.backoff {{ delay = "20ms", factor = 2, jitter = 0.5, max = "50ms" }}
+          local s
+          local before = tt.now()
+          repeat
+            s = ws.open("{server.url}/")
+            if not s then backoff:sleep() end
+          until s
+          local took = tt.now() - before
+          if took < 10 + 20 + 25 then error("waited only " .. took) end
+          backoff:reset() s:close()
+          for _, o in ipairs {{ {{ delay = -1 }}, {{ factor = 0.5 }}, {{ jitter = 2 }}, {{ x = 1 }} }} do
+            expect(pcall(ws.backoff, o), false)
+          end""")
+        self.assertEqual(len(calls), 4)
 
     def test_a_unix_socket_takes_the_place_of_the_host(self):
         path = self.folder + "/s"

@@ -181,6 +181,28 @@ static void read_scope(lua_State *L, struct tt_ws_config *c, const char *what)
     c->keep = tt_args_choice(L, -1, "params.scope", scopes, 2, 0) == 1;
 }
 
+/* A field, or { field = "meta.ts", unit = "s" }; milliseconds of the epoch without a unit. */
+static void read_timestamp(lua_State *L, struct tt_ws_config *c, const char *what)
+{
+    static const char *const names[] = {"field", "unit"};
+    static const char *const units[] = {"ms", "s", "us", "ns"};
+    static const double in_ms[] = {1, 1000, 1e-3, 1e-6};
+    size_t unit = 0;
+    if (lua_istable(L, -1)) {
+        int table = lua_gettop(L);
+        const char *name = lua_pushfstring(L, "%s: params.timestamp", what);
+        tt_args_only(L, table, name, "field", names, 2);
+        lua_getfield(L, table, "unit");
+        unit = tt_args_choice(L, -1, name, units, 4, 0);
+        lua_getfield(L, table, "field");
+    }
+    if (lua_type(L, -1) != LUA_TSTRING)
+        luaL_error(L, "%s: params.timestamp: the name of a field is expected, not a %s", what,
+                   luaL_typename(L, -1));
+    c->timestamp = lua_tostring(L, -1);
+    c->timestamp_ms = in_ms[unit];
+}
+
 /* --- compression -------------------------------------------------------------------------------
  */
 
@@ -242,6 +264,7 @@ static const struct {
      read_subprotocols}, /* after headers, whose Sec-WebSocket-Protocol it replaces */
     {"tags", read_tags},
     {"timeout", read_timeout},
+    {"timestamp", read_timestamp},
     {"unix_socket", read_unix_socket},
 };
 enum { N_READERS = sizeof readers / sizeof *readers };

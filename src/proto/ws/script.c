@@ -9,9 +9,8 @@
 #include "proto/ws/ws_lua_int.h"
 #include <string.h>
 
-/* What waits, in bytes: reading stops above, goes on below half. And how many calls of a socket's
- * handlers may be under way; the events after that wait. */
-enum { INBOX_MAX = 4 * 1024 * 1024, HANDLERS_MAX = 1000 };
+/* What waits, in bytes: reading stops above, goes on below half. */
+enum { INBOX_MAX = 4 * 1024 * 1024 };
 
 /* --- life --------------------------------------------------------------------------------------
  */
@@ -29,6 +28,7 @@ struct tt__ws_script *tt__ws_script_new(struct tt_vu *vu, struct tt__ws_vu *home
     x->tags = vu->w->current->tags;
     x->group = vu->w->current->group;
     tt_ready_init(&x->ready, dispatch);
+    tt__ws_requests_init(x);
     x->next = home->first;
     if (home->first)
         home->first->prev = x;
@@ -48,6 +48,7 @@ void tt__ws_script_unref(struct tt__ws_script *x)
     TT_ASSERT(!x->waits && !x->timers);
     tt_ws_queue_clear(&x->inbox);
     tt_ws_queue_clear(&x->events);
+    tt_ws_queue_clear(&x->unrouted);
     if (x->s) {
         x->s->owner = NULL;
         tt_ws_unref(x->s);
@@ -55,22 +56,12 @@ void tt__ws_script_unref(struct tt__ws_script *x)
     tt_free(x);
 }
 
-static void drop_timers(struct tt__ws_script *x)
-{
-    while (x->timers) {
-        struct tt__ws_timer *t = x->timers;
-        x->timers = t->next;
-        tt_timer_stop(x->w->loop, &t->timer);
-        tt_free(t);
-    }
-}
-
 /* Nothing will be called any more: lets go of the handlers, which may hold the socket. */
 static void leave(struct tt__ws_script *x)
 {
     if (!x->home)
         return;
-    drop_timers(x);
+    tt__ws_timers_drop(x);
     luaL_unref(x->w->L, LUA_REGISTRYINDEX, x->handlers_ref);
     x->handlers_ref = LUA_NOREF;
     x->handled = 0;
@@ -89,93 +80,6 @@ bool tt__ws_over(const struct tt__ws_script *x)
     return x->s->state == TT_WS_CLOSED && !x->events.head && !x->handlers_running;
 }
 
-/* --- waiting -----------------------------------------------------------------------------------
- */
-
-/* Called first by each continuation, which reads it before anything else can wait. */
-struct tt__ws_wait *tt__ws_wait_of(lua_KContext op)
-{
-    struct tt__ws_wait *wait = (struct tt__ws_wait *)(void *)op;
-    wait->in_use = false;
-    return wait;
-}
-
-static struct tt__ws_wait *new_wait(lua_State *L, struct tt__ws_script *x)
-{
-    if (x->own_wait.in_use)
-        return lua_newuserdatauv(L, sizeof(struct tt__ws_wait), 0);
-    lua_pushnil(L);
-    return &x->own_wait;
-}
-
-static void unlink_wait(struct tt__ws_wait *wait)
-{
-    struct tt__ws_wait **p = &wait->script->waits;
-    while (*p && *p != wait)
-        p = &(*p)->next;
-    if (*p)
-        *p = wait->next;
-    tt_timer_stop(wait->script->w->loop, &wait->timer);
-}
-
-static void wait_over(struct tt__ws_wait *wait)
-{
-    unlink_wait(wait);
-    tt_op_finish(&wait->op);
-}
-
-static void wait_cancel(struct tt_op *op)
-{
-    struct tt__ws_wait *wait = (struct tt__ws_wait *)(void *)op;
-    unlink_wait(wait);
-    tt_ws_event_free(wait->event);
-    wait->event = NULL;
-    wait->in_use = false;
-}
-
-static void wait_timeout(struct tt_timer *t)
-{
-    struct tt__ws_wait *wait =
-        (struct tt__ws_wait *)(void *)((char *)t - offsetof(struct tt__ws_wait, timer));
-    wait->timed_out = true;
-    wait_over(wait);
-}
-
-static const struct tt_op_class wait_class = {"socket", wait_cancel};
-
-int tt__ws_wait(lua_State *L, struct tt__ws_script *x, enum tt__ws_wait_kind kind,
-                uint64_t timeout_ns, lua_KFunction k)
-{
-    struct tt__ws_wait *wait = new_wait(L, x);
-    struct tt__ws_wait **end = &x->waits;
-    *wait = (struct tt__ws_wait){.script = x, .kind = kind, .in_use = true};
-    tt_op_init(&wait->op, &wait_class);
-    tt_timer_init(&wait->timer, wait_timeout);
-    if (timeout_ns)
-        tt_timer_start(x->w->loop, &wait->timer, tt_loop_now(x->w->loop) + timeout_ns);
-    while (*end)
-        end = &(*end)->next;
-    *end = wait;
-    return tt_op_suspend(L, &wait->op, k);
-}
-
-static void wake(struct tt__ws_script *x, enum tt__ws_wait_kind kind)
-{
-    for (struct tt__ws_wait *wait = x->waits, *next; wait; wait = next) {
-        next = wait->next;
-        if (wait->kind == kind)
-            wait_over(wait);
-    }
-}
-
-static struct tt__ws_wait *receiver(struct tt__ws_script *x)
-{
-    struct tt__ws_wait *wait = x->waits;
-    while (wait && wait->kind != TT__WS_RECEIVE)
-        wait = wait->next;
-    return wait;
-}
-
 /* --- from the socket (I/O callbacks) -----------------------------------------------------------
  */
 
@@ -183,55 +87,64 @@ static void on_settled(struct tt_ws_socket *s)
 {
     struct tt__ws_script *x = s->owner_data;
     x->settled = true;
-    wake(x, TT__WS_SETTLED);
+    tt__ws_wake(x, TT__WS_SETTLED);
 }
 
-static void to_handlers(struct tt__ws_script *x, struct tt_ws_event *ev)
+void tt__ws_to_handlers(struct tt__ws_script *x, struct tt_ws_event *ev)
 {
     tt_ws_queue_put(&x->events, ev);
     if (!x->hold)
         tt_loop_ready(x->w->loop, &x->ready);
 }
 
-static void on_event(struct tt_ws_socket *s, struct tt_ws_event *ev)
+void tt__ws_deliver(struct tt__ws_script *x, struct tt_ws_event *ev)
 {
-    struct tt__ws_script *x = s->owner_data;
     struct tt__ws_wait *wait;
     if (x->handled & 1U << ev->kind) {
-        to_handlers(x, ev);
+        tt__ws_to_handlers(x, ev);
     } else if (ev->kind != TT_WS_EV_MESSAGE && ev->kind != TT_WS_EV_BINARY) {
         tt_ws_event_free(ev);
-    } else if ((wait = receiver(x))) {
+    } else if ((wait = tt__ws_receiver(x))) {
         wait->event = ev;
-        wait_over(wait);
+        tt__ws_wait_over(wait);
     } else {
         tt_ws_queue_put(&x->inbox, ev);
     }
-    if (x->inbox.bytes + x->events.bytes > INBOX_MAX)
-        tt_ws_pause(s, true);
 }
 
-static void resume_reading(struct tt__ws_script *x)
+static size_t queued_bytes(const struct tt__ws_script *x)
 {
-    if (x->inbox.bytes + x->events.bytes < INBOX_MAX / 2)
-        tt_ws_pause(x->s, false);
+    return x->inbox.bytes + x->events.bytes + x->unrouted.bytes;
+}
+
+static void on_event(struct tt_ws_socket *s, struct tt_ws_event *ev)
+{
+    struct tt__ws_script *x = s->owner_data;
+    bool message = ev->kind == TT_WS_EV_MESSAGE || ev->kind == TT_WS_EV_BINARY;
+    if (!message || !tt__ws_answers(x, ev))
+        tt__ws_deliver(x, ev);
+    if (queued_bytes(x) > INBOX_MAX)
+        tt_ws_pause(s, true);
 }
 
 void tt__ws_inbox_taken(struct tt__ws_script *x)
 {
-    resume_reading(x);
+    if (queued_bytes(x) < INBOX_MAX / 2)
+        tt_ws_pause(x->s, false);
 }
 
 static void on_drained(struct tt_ws_socket *s)
 {
-    wake(s->owner_data, TT__WS_DRAINED);
+    tt__ws_wake(s->owner_data, TT__WS_DRAINED);
 }
 
 static void on_closed(struct tt_ws_socket *s)
 {
     struct tt__ws_script *x = s->owner_data;
-    drop_timers(x);
-    wake(x, TT__WS_RECEIVE);
+    tt__ws_timers_drop(x);
+    tt__ws_wake(x, TT__WS_RECEIVE);
+    if (!x->unrouted.head) /* else when those have been offered */
+        tt__ws_wake(x, TT__WS_ANSWER);
     tt_loop_ready(x->w->loop, &x->ready); /* dispatch() sees to the rest */
 }
 
@@ -243,18 +156,42 @@ const struct tt_ws_owner tt__ws_owner = {on_settled, on_event, on_drained, on_cl
 static const char *const event_names[TT_WS_EV_COUNT] = {
     "open", "message", "binary_message", "ping", "pong", "close", "error", "timer"};
 
-static void handler_ended(struct tt_fiber *f, enum tt_fiber_end how, int nresults)
+/* What a handler's fiber belongs to. */
+struct tick {
+    struct tt__ws_script *x;
+    uint64_t intended_ns;
+};
+
+static void call_ended(struct tt_fiber *f, enum tt_fiber_end how, struct tt__ws_script *x)
 {
-    struct tt__ws_script *x = f->owner;
-    (void)nresults;
     x->handlers_running--;
     if (how == TT_FIBER_FAILED)
         tt_fiber_fail_iteration(f);
     if (x->events.head)
         tt_loop_ready(x->w->loop, &x->ready);
     else if (tt__ws_over(x))
-        wake(x, TT__WS_CLOSED);
+        tt__ws_wake(x, TT__WS_CLOSED);
     tt__ws_script_unref(x);
+}
+
+static void handler_ended(struct tt_fiber *f, enum tt_fiber_end how, int nresults)
+{
+    (void)nresults;
+    call_ended(f, how, f->owner);
+}
+
+static void tick_ended(struct tt_fiber *f, enum tt_fiber_end how, int nresults)
+{
+    struct tick *tick = f->owner;
+    struct tt__ws_script *x = tick->x;
+    (void)nresults;
+    tt_free(tick);
+    call_ended(f, how, x);
+}
+
+uint64_t tt__ws_intended(const struct tt_fiber *f)
+{
+    return f->on_end == tick_ended ? ((const struct tick *)f->owner)->intended_ns : 0;
 }
 
 static int push_arguments(lua_State *L, const struct tt_ws_event *ev)
@@ -292,18 +229,16 @@ static void call_handler(struct tt__ws_script *x, const struct tt_ws_event *ev)
     f->group = x->group;
     f->on_end = handler_ended;
     f->owner = x;
+    if (ev->kind == TT_WS_EV_TIMER && ev->at_ns) {
+        struct tick *tick = tt_xmalloc(sizeof *tick);
+        *tick = (struct tick){x, ev->at_ns};
+        f->on_end = tick_ended;
+        f->owner = tick;
+    }
     x->handlers_running++;
     tt__ws_script_ref(x);
     lua_xmove(x->w->L, f->co, 1);
     tt_fiber_go(f, push_arguments(f->co, ev));
-}
-
-static struct tt__ws_timer **find_timer(struct tt__ws_script *x, unsigned number)
-{
-    struct tt__ws_timer **p = &x->timers;
-    while (*p && (*p)->number != number)
-        p = &(*p)->next;
-    return p;
 }
 
 static void call_handlers(struct tt__ws_script *x, const struct tt_ws_event *ev)
@@ -312,9 +247,8 @@ static void call_handlers(struct tt__ws_script *x, const struct tt_ws_event *ev)
     int top = lua_gettop(L);
     lua_rawgeti(L, LUA_REGISTRYINDEX, x->handlers_ref);
     if (ev->kind == TT_WS_EV_TIMER) {
-        struct tt__ws_timer *t = *find_timer(x, ev->code);
-        if (t)
-            t->pending = false;
+        tt__ws_timer_called(x, ev->code);
+        x->ticks_queued -= ev->at_ns != 0;
         if (lua_rawgeti(L, -1, (lua_Integer)ev->code) == LUA_TFUNCTION)
             call_handler(x, ev);
     } else if (lua_pushstring(L, event_names[ev->kind]), lua_rawget(L, -2) == LUA_TTABLE) {
@@ -336,16 +270,17 @@ static void dispatch(struct tt_ready *r)
     if (x->hold || !x->home || !x->home->running)
         return;
     tt__ws_script_ref(x);
-    while (x->home && x->handlers_running < HANDLERS_MAX && (ev = tt_ws_queue_take(&x->events))) {
+    while (x->home && x->handlers_running < TT__WS_HANDLERS_MAX &&
+           (ev = tt_ws_queue_take(&x->events))) {
         call_handlers(x, ev);
         tt_ws_event_free(ev);
     }
     if (x->home && x->s->state != TT_WS_CLOSED)
-        resume_reading(x);
+        tt__ws_inbox_taken(x);
     if (x->home && x->s->state == TT_WS_CLOSED && !x->events.head) {
         leave(x);
         if (tt__ws_over(x))
-            wake(x, TT__WS_CLOSED);
+            tt__ws_wake(x, TT__WS_CLOSED);
     }
     tt__ws_script_unref(x);
 }
@@ -363,7 +298,7 @@ void tt__ws_release(struct tt__ws_script *x)
     tt_loop_ready(x->w->loop, &x->ready);
 }
 
-static void push_handlers(lua_State *L, struct tt__ws_script *x)
+void tt__ws_push_handlers(lua_State *L, struct tt__ws_script *x)
 {
     if (x->handlers_ref == LUA_NOREF) {
         lua_newtable(L);
@@ -380,7 +315,7 @@ static void hand_over_inbox(struct tt__ws_script *x, enum tt_ws_event_kind kind)
     x->inbox = (struct tt_ws_queue){0};
     while ((ev = tt_ws_queue_take(&rest))) {
         if (ev->kind == kind)
-            to_handlers(x, ev);
+            tt__ws_to_handlers(x, ev);
         else
             tt_ws_queue_put(&x->inbox, ev);
     }
@@ -390,7 +325,7 @@ void tt__ws_handle(lua_State *L, struct tt__ws_script *x, enum tt_ws_event_kind 
 {
     if (!x->home)
         return; /* closed: nothing will happen any more */
-    push_handlers(L, x);
+    tt__ws_push_handlers(L, x);
     lua_pushstring(L, event_names[kind]);
     if (lua_rawget(L, -2) != LUA_TTABLE) {
         lua_pop(L, 1);
@@ -406,65 +341,6 @@ void tt__ws_handle(lua_State *L, struct tt__ws_script *x, enum tt_ws_event_kind 
     hand_over_inbox(x, kind);
 }
 
-/* --- timers ------------------------------------------------------------------------------------
- */
-
-static void timer_fired(struct tt_timer *timer)
-{
-    struct tt__ws_timer *t =
-        (struct tt__ws_timer *)(void *)((char *)timer - offsetof(struct tt__ws_timer, timer));
-    struct tt__ws_script *x = t->script;
-    if (!t->pending) { /* else the script is behind: no tick is called twice at once */
-        struct tt_ws_event *ev = tt_ws_event_new(TT_WS_EV_TIMER, NULL, 0);
-        ev->code = t->number;
-        t->pending = true;
-        to_handlers(x, ev);
-    }
-    if (t->period_ns) {
-        tt_timer_start(x->w->loop, &t->timer, tt_loop_now(x->w->loop) + t->period_ns);
-        return;
-    }
-    *find_timer(x, t->number) = t->next;
-    tt_free(t);
-}
-
-unsigned tt__ws_timer_start(lua_State *L, struct tt__ws_script *x, int idx, uint64_t ns,
-                            bool repeat)
-{
-    if (!x->home || x->s->state == TT_WS_CLOSED)
-        return 0;
-    unsigned number = ++x->timers_made;
-    push_handlers(L, x);
-    lua_pushvalue(L, idx);
-    lua_rawseti(L, -2, (lua_Integer)number);
-    lua_pop(L, 1);
-    struct tt__ws_timer *t = tt_xcalloc(1, sizeof *t);
-    t->script = x;
-    t->number = number;
-    t->period_ns = repeat ? ns : 0;
-    t->next = x->timers;
-    x->timers = t;
-    tt_timer_init(&t->timer, timer_fired);
-    tt_timer_start(x->w->loop, &t->timer, tt_loop_now(x->w->loop) + ns);
-    return number;
-}
-
-void tt__ws_timer_clear(lua_State *L, struct tt__ws_script *x, unsigned number)
-{
-    struct tt__ws_timer **p = find_timer(x, number), *t = *p;
-    if (x->handlers_ref != LUA_NOREF) { /* also for one that has fired and waits for its call */
-        lua_rawgeti(L, LUA_REGISTRYINDEX, x->handlers_ref);
-        lua_pushnil(L);
-        lua_rawseti(L, -2, (lua_Integer)number);
-        lua_pop(L, 1);
-    }
-    if (!t)
-        return;
-    *p = t->next;
-    tt_timer_stop(x->w->loop, &t->timer);
-    tt_free(t);
-}
-
 /* --- the iteration's end -----------------------------------------------------------------------
  */
 
@@ -472,13 +348,15 @@ void tt__ws_script_detach(struct tt__ws_script *x, bool sampled)
 {
     tt__ws_script_ref(x);
     tt_loop_unready(x->w->loop, &x->ready);
+    tt_loop_unready(x->w->loop, &x->route);
+    tt_ws_queue_clear(&x->unrouted);
     x->handled = 0;
     tt_ws_queue_clear(&x->events);
     tt_ws_detach(x->s, sampled);
     tt_loop_unready(x->w->loop, &x->ready);
     leave(x);
     if (tt__ws_over(x))
-        wake(x, TT__WS_CLOSED);
+        tt__ws_wake(x, TT__WS_CLOSED);
     x->vu = NULL;
     tt__ws_script_unref(x);
 }

@@ -65,6 +65,7 @@ void tt_ws_unref(struct tt_ws_socket *s)
     tt_free(s->url);
     tt_free(s->head);
     tt_free(s->subprotocol);
+    tt_free(s->timestamp);
     tt_free(s);
 }
 
@@ -113,6 +114,28 @@ void tt__ws_count_bytes(struct tt_ws_socket *s)
     s->received_counted = s->conn.received_bytes;
 }
 
+void tt__ws_count_payload(struct tt_ws_socket *s, uint64_t now, bool all)
+{
+    if (!all && now - s->payload_told_ns < TT_NS_PER_S)
+        return;
+    s->payload_told_ns = now;
+    if (s->payload_sent > 0)
+        tt__ws_sample(s, TT_M_ws_bytes_sent, s->payload_sent, now);
+    if (s->payload_received > 0)
+        tt__ws_sample(s, TT_M_ws_bytes_received, s->payload_received, now);
+    s->payload_sent = s->payload_received = 0;
+}
+
+static void count_close(struct tt_ws_socket *s, unsigned code, uint64_t now)
+{
+    char text[12];
+    const struct tt_tag tag = {"code", text};
+    if (!s->vu || !s->connected)
+        return;
+    snprintf(text, sizeof text, "%u", code);
+    tt_vu_sample(s->vu, TT_M_ws_closed, 1, tt_tags_with(s->engine->w->tags, s->tags, &tag, 1), now);
+}
+
 void tt__ws_tell(struct tt_ws_socket *s, enum tt_ws_event_kind kind, const void *p, size_t n,
                  unsigned code)
 {
@@ -148,6 +171,8 @@ static void finish(struct tt_ws_socket *s, unsigned code, bool linger)
     s->ending = TT_WS_NOT_ENDING;
     s->close_code = code;
     tt__ws_count_bytes(s);
+    tt__ws_count_payload(s, now, true);
+    count_close(s, code, now);
     tt__ws_sample(s, TT_M_ws_session_duration, tt_ns_to_ms(now - s->started_ns), now);
     tt_ws_ref(s);
     if (linger && !s->peer_ended) {
@@ -262,6 +287,8 @@ struct tt_ws_socket *tt_ws_open(struct tt_ws_engine *e, struct tt_vu *vu,
     s->hs->redirects = c->redirects;
     s->hs->deflate = c->deflate;
     s->fragment_bytes = c->fragment_bytes;
+    s->timestamp = c->timestamp ? tt_xstrdup(c->timestamp) : NULL;
+    s->timestamp_ms = c->timestamp_ms;
     s->hs->subprotocols = c->subprotocols ? tt_xstrdup(c->subprotocols) : NULL;
     s->keep = c->keep;
     s->vu = vu;
@@ -286,7 +313,10 @@ bool tt_ws_send(struct tt_ws_socket *s, enum tt_ws_opcode op, const char *p, siz
 {
     if (s->state != TT_WS_OPEN || !tt__ws_put(s, op, p, n))
         return false;
-    tt__ws_sample(s, TT_M_ws_msgs_sent, 1, tt_now_ns());
+    uint64_t now = tt_now_ns();
+    s->payload_sent += (double)n;
+    tt__ws_sample(s, TT_M_ws_msgs_sent, 1, now);
+    tt__ws_count_payload(s, now, false);
     return true;
 }
 

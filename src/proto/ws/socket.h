@@ -32,6 +32,7 @@ struct tt_ws_event {
     struct tt_ws_event *next;
     enum tt_ws_event_kind kind;
     unsigned code;
+    uint64_t at_ns; /* messages: when it came; ticks of a schedule: when it was due */
     size_t len;
     char *data; /* own, or a block of its own */
     char own[];
@@ -64,6 +65,8 @@ struct tt_ws_config {
     uint64_t timeout_ns;
     int64_t redirects; /* how many are followed */
     size_t max_message_bytes;
+    const char *timestamp; /* field of JSON messages: when they were sent; NULL: none */
+    double timestamp_ms;   /* its unit in ms */
     size_t fragment_bytes; /* longer messages go out in frames of at most this; 0: never */
     struct tt_ws_deflate deflate;
     const struct tt_tags *tags;
@@ -116,6 +119,10 @@ struct tt_ws_socket {
     struct tt_ws_ping *pings; /* not answered yet, oldest first */
     unsigned pings_open;
     uint64_t pings_made;
+    char *timestamp;
+    double timestamp_ms;
+    double payload_sent, payload_received; /* not yet among the samples */
+    uint64_t payload_told_ns;
     uint64_t started_ns, sent_counted, received_counted;
 };
 

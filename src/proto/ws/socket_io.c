@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A socket's frames, out and in, and what its connection reports. Worker thread. */
 #include "base/clock.h"
+#include "proto/ws/field.h"
 #include "proto/ws/socket_int.h"
 #include <string.h>
 
@@ -45,6 +46,9 @@ bool tt__ws_put(struct tt_ws_socket *s, enum tt_ws_opcode op, const char *p, siz
     if (s->packer && op <= TT_WS_BINARY) {
         tt_buf_clear(packed);
         if (tt_ws_pack(s->packer, p, n, packed)) {
+            if (n)
+                tt__ws_sample(s, TT_M_ws_compression_ratio, (double)packed->len / (double)n,
+                              tt_now_ns());
             p = packed->data;
             n = packed->len;
             first |= TT_WS_RSV1;
@@ -66,16 +70,35 @@ void tt__ws_put_close(struct tt_ws_socket *s, unsigned code, const char *reason,
 /* --- in ----------------------------------------------------------------------------------------
  */
 
+/* How old is a message that says when it was sent? */
+static void measure_age(struct tt_ws_socket *s, const char *text, size_t n, uint64_t now)
+{
+    cJSON *v = tt_ws_json(text, n);
+    const cJSON *sent = tt_ws_field(v, s->timestamp);
+    if (cJSON_IsNumber(sent))
+        tt__ws_sample(s, TT_M_ws_msg_latency,
+                      tt_ns_to_ms(tt_wall_ns()) - sent->valuedouble * s->timestamp_ms, now);
+    cJSON_Delete(v);
+}
+
 static void take_data(struct tt_ws_socket *s, const struct tt_ws_message *m)
 {
     enum tt_ws_event_kind kind = m->binary ? TT_WS_EV_BINARY : TT_WS_EV_MESSAGE;
-    tt__ws_sample(s, TT_M_ws_msgs_received, 1, tt_now_ns());
+    uint64_t now = tt_now_ns();
+    struct tt_ws_event *ev;
+    s->payload_received += (double)m->len;
+    tt__ws_sample(s, TT_M_ws_msgs_received, 1, now);
+    tt__ws_count_payload(s, now, false);
     if (!s->owner)
         return;
     if (m->buf && m->len >= TAKE_BYTES)
-        s->owner->event(s, tt_ws_event_take(kind, tt_buf_take(m->buf), m->len));
+        ev = tt_ws_event_take(kind, tt_buf_take(m->buf), m->len);
     else
-        tt__ws_tell(s, kind, m->data, m->len, 0);
+        ev = tt_ws_event_new(kind, m->data, m->len);
+    ev->at_ns = now;
+    if (s->timestamp && !m->binary)
+        measure_age(s, ev->data, ev->len, now);
+    s->owner->event(s, ev);
 }
 
 static void take_message(struct tt_ws_socket *s, const struct tt_ws_message *m)

@@ -125,7 +125,7 @@ static int l_close(lua_State *L)
 /* --- receiving ---------------------------------------------------------------------------------
  */
 
-static int push_message(lua_State *L, struct tt_ws_event *ev)
+int tt__ws_push_message(lua_State *L, struct tt_ws_event *ev)
 {
     bool binary = ev->kind == TT_WS_EV_BINARY;
     lua_pushlstring(L, ev->data, ev->len);
@@ -141,7 +141,7 @@ static int received(lua_State *L, int status, lua_KContext op)
     (void)status;
     wait->event = NULL;
     if (ev)
-        return push_message(L, ev);
+        return tt__ws_push_message(L, ev);
     if (!wait->timed_out)
         return push_closed(L);
     lua_pushnil(L);
@@ -158,7 +158,7 @@ static int receive(lua_State *L, struct tt__ws_script *x, uint64_t timeout_ns)
     ev = tt_ws_queue_take(&x->inbox);
     if (ev) {
         tt__ws_inbox_taken(x);
-        return push_message(L, ev);
+        return tt__ws_push_message(L, ev);
     }
     if (x->s->state == TT_WS_CLOSED)
         return push_closed(L);
@@ -192,6 +192,11 @@ static int l_messages(lua_State *L)
     return 2;
 }
 
+static int l_request(lua_State *L)
+{
+    return tt__ws_l_request(L, check(L));
+}
+
 /* --- handlers and timers -----------------------------------------------------------------------
  */
 
@@ -213,28 +218,37 @@ static int l_on(lua_State *L)
     return 0;
 }
 
-static int start_timer(lua_State *L, const char *what, bool repeat)
+static int start_timer(lua_State *L, const char *what, enum tt__ws_timer_kind kind)
 {
     struct tt__ws_script *x = check(L);
     if (lua_type(L, 2) != LUA_TFUNCTION)
         return luaL_error(L, "%s: a function is expected, not a %s", what, luaL_typename(L, 2));
     uint64_t ns = tt_args_duration(L, 3, what);
-    if (repeat && !ns)
+    if (kind != TT__WS_TIMEOUT && !ns)
         return luaL_error(L, "%s: the interval must be more than 0", what);
-    lua_pushinteger(L, tt__ws_timer_start(L, x, 2, ns, repeat));
+    lua_pushinteger(L, tt__ws_timer_start(L, x, 2, ns, kind));
     return 1;
 }
 
 /* socket:set_timeout(fn, delay) -> timer */
 static int l_set_timeout(lua_State *L)
 {
-    return start_timer(L, "socket:set_timeout", false);
+    return start_timer(L, "socket:set_timeout", TT__WS_TIMEOUT);
 }
 
 /* socket:set_interval(fn, interval) -> timer */
 static int l_set_interval(lua_State *L)
 {
-    return start_timer(L, "socket:set_interval", true);
+    return start_timer(L, "socket:set_interval", TT__WS_INTERVAL);
+}
+
+/* socket:every(interval, fn) -> timer */
+static int l_every(lua_State *L)
+{
+    check(L);
+    lua_settop(L, 3);
+    lua_rotate(L, 2, 1);
+    return start_timer(L, "socket:every", TT__WS_EVERY);
 }
 
 /* socket:clear(timer) */
@@ -329,17 +343,12 @@ static int l_tostring(lua_State *L)
 
 void tt__ws_socket_open(lua_State *L)
 {
-    static const luaL_Reg methods[] = {{"send", l_send},
-                                       {"send_binary", l_send_binary},
-                                       {"ping", l_ping},
-                                       {"close", l_close},
-                                       {"receive", l_receive},
-                                       {"messages", l_messages},
-                                       {"on", l_on},
-                                       {"set_timeout", l_set_timeout},
-                                       {"set_interval", l_set_interval},
-                                       {"clear", l_clear},
-                                       {NULL, NULL}};
+    static const luaL_Reg methods[] = {
+        {"send", l_send},   {"send_binary", l_send_binary}, {"ping", l_ping},
+        {"close", l_close}, {"receive", l_receive},         {"messages", l_messages},
+        {"on", l_on},       {"set_timeout", l_set_timeout}, {"set_interval", l_set_interval},
+        {"every", l_every}, {"request", l_request},         {"clear", l_clear},
+        {NULL, NULL}};
     luaL_newmetatable(L, SOCKET_TYPE);
     lua_pushvalue(L, -1);
     luaL_newlibtable(L, methods);
