@@ -7,7 +7,8 @@
 #include <curl/curl.h>
 #include <string.h>
 
-static bool fail(struct tt_http_url *u, int fault, const char **why, const char *text)
+static bool fail(struct tt_http_url *u, enum tt_http_url_fault fault, const char **why,
+                 const char *text)
 {
     u->fault = fault;
     *why = text;

@@ -18,7 +18,7 @@ struct tt_http_url {
     struct tt_slice host;      /* without brackets, case as written */
     struct tt_slice authority; /* host[:port] as written, brackets included */
     struct tt_slice rest;      /* from the path on: "", "/a?b#c", "?q" */
-    enum {
+    enum tt_http_url_fault {
         TT_HTTP_URL_GOOD,
         TT_HTTP_URL_BAD,    /* no URL at all */
         TT_HTTP_URL_SCHEME, /* one, but without http:// or https:// or without a host */
