@@ -3,6 +3,7 @@
 #include "proto/http/h1_request.h"
 #include "base/str.h"
 #include "proto/http/h1_reader.h"
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -115,6 +116,10 @@ static bool put_lines(struct tt_buf *out, const struct tt_http_exchange *x)
 static bool put_length(struct tt_buf *out, const struct tt_http_exchange *x)
 {
     static const char *const with_body[] = {"POST", "PUT", "PATCH"};
+    if (x->source && x->source->length == TT_HTTP_LENGTH_UNKNOWN)
+        return tt_buf_puts(out, "Transfer-Encoding: chunked\r\n");
+    if (x->source)
+        return tt_buf_printf(out, "Content-Length: %" PRIu64 "\r\n", x->source->length);
     bool says = x->upload != NULL;
     for (size_t i = 0; i < 3; i++)
         says = says || strcmp(x->method, with_body[i]) == 0;

@@ -10,16 +10,15 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/str.h"
-#include "net/conn.h"
 #include "proto/http/body.h"
 #include "proto/http/h1_reader.h"
 #include "proto/http/h1_request.h"
+#include "proto/http/h1_upload.h"
 #include <string.h>
 
 enum {
     READ_BYTES = 64 * 1024,
-    WRITE_BYTES = 256 * 1024, /* of an upload at a time: the connection copies what must wait */
-    IDLE_MAX = 100            /* connections of a session */
+    IDLE_MAX = 100 /* connections of a session */
 };
 
 struct transport {
@@ -28,7 +27,7 @@ struct transport {
     struct tt_resolver *resolver; /* for addresses: names are looked up by the engine */
     struct tt_net *net;
     struct tt_buf out; /* the head of the request that is being written */
-    char in[READ_BYTES];
+    char in[READ_BYTES], piece[TT_H1_PIECE];
 };
 
 /* A session's connection. */
@@ -39,7 +38,7 @@ struct link {
     struct tt_http_exchange *x; /* NULL: idle */
     struct link *prev, *next;   /* among the idle */
     struct tt_h1_reader reader;
-    size_t fed; /* bytes of the upload given to the connection */
+    struct tt_h1_upload upload;
     uint64_t sent_before, received_before;
     bool reused, closes; /* closes: the request says that it is the last */
     size_t n;
@@ -141,7 +140,9 @@ static bool repeatable(const struct link *k)
     const struct tt_http_exchange *x = k->x;
     if (!k->reused || x->at.first_byte)
         return false;
-    return k->conn.sent_bytes == k->sent_before || tt_h1_request_repeatable(x);
+    if (k->conn.sent_bytes != k->sent_before && !tt_h1_request_repeatable(x))
+        return false;
+    return tt_h1_upload_rewind(&k->upload);
 }
 
 /* The connection has ended before its answer had. */
@@ -169,19 +170,20 @@ static void broken(struct link *k)
 /* --- sending ------------------------------------------------------------------------------------
  */
 
-/* The rest of an upload, as far as the socket takes it. */
+/* Sends on, as far as the connection takes it. */
 static void pump(struct link *k)
 {
-    struct tt_http_exchange *x = k->x;
-    while (k->fed < x->upload_len && !tt_conn_queued(&k->conn)) {
-        size_t left = x->upload_len - k->fed, n = left < WRITE_BYTES ? left : WRITE_BYTES;
-        const char *p = x->upload + k->fed;
-        k->fed += n;
-        if (!tt_conn_write(&k->conn, p, n))
-            return; /* told by the connection, later */
+    switch (tt_h1_upload_pump(&k->upload, &k->conn, k->t->piece)) {
+    case TT_H1_PUMPED:
+        if (k->upload.complete && !tt_conn_queued(&k->conn))
+            k->x->at.sent = tt_now_ns();
+        break;
+    case TT_H1_PUMP_FAILED:
+        break;
+    case TT_H1_PUMP_SHORT:
+        fail(k, TT_HTTP_E_OTHER, "the request's body ended before its length");
+        break;
     }
-    if (!tt_conn_queued(&k->conn))
-        x->at.sent = tt_now_ns();
 }
 
 static void send_request(struct link *k)
@@ -192,19 +194,17 @@ static void send_request(struct link *k)
         .user_agent = t->opt ? t->opt->user_agent : NULL,
         .closes = t->opt && t->opt->no_connection_reuse,
     };
-    size_t first = x->upload_len < WRITE_BYTES ? x->upload_len : WRITE_BYTES;
     tt_buf_clear(&t->out);
     if (!tt_h1_request_put(&t->out, x, &own, &k->closes)) {
         fail(k, TT_HTTP_E_BAD_URL, "invalid URL: too long");
         return;
     }
     tt_h1_reader_init(&k->reader, &x->head, strcmp(x->method, "HEAD") == 0);
-    k->fed = first;
     k->sent_before = k->conn.sent_bytes;
     k->received_before = k->conn.received_bytes;
     x->at.ready = tt_now_ns();
-    if (tt_conn_write2(&k->conn, t->out.data, t->out.len, x->upload, first))
-        pump(k);
+    tt_h1_upload_begin(&k->upload, x, &t->out);
+    pump(k);
 }
 
 static void take_peer(struct link *k)
@@ -220,7 +220,7 @@ static void take_peer(struct link *k)
 static void complete(struct link *k, bool left_over)
 {
     struct tt_http_exchange *x = k->x;
-    bool all_sent = k->fed == x->upload_len && !tt_conn_queued(&k->conn);
+    bool all_sent = k->upload.complete && !tt_conn_queued(&k->conn);
     bool ok = tt_http_body_end(x);
     finish(k, ok && k->reader.reusable && all_sent && !k->closes && !left_over);
 }
@@ -382,8 +382,11 @@ static void h1_resume(void *self, struct tt_http_exchange *x)
 {
     struct link *k = x->carrier;
     (void)self;
-    if (k)
-        tt_conn_want_read(&k->conn, true);
+    if (!k)
+        return;
+    tt_conn_want_read(&k->conn, true);
+    if (k->upload.starved)
+        pump(k);
 }
 
 static bool h1_dialled(void *self, const struct tt_http_exchange *x)

@@ -18,11 +18,10 @@ struct halves {
     struct tt_http_session *session[N];
 };
 
-/* Ours speaks HTTP/1.1 without TLS and sends bodies of one piece; whatever needs more is libcurl's.
- */
+/* Ours speaks HTTP/1.1 without TLS; whatever needs more is libcurl's. */
 static int pick(const struct tt_http_exchange *x)
 {
-    return x->https || x->source ? CURL_ : H1;
+    return x->https ? CURL_ : H1;
 }
 
 static void *both_open(struct tt_loop *loop, const struct tt_options *opt, struct tt_err *err)

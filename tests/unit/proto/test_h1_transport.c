@@ -279,6 +279,141 @@ static void nothing_is_sent_again_after_a_part_of_the_answer(void **state)
     fails(t, TT_HTTP_E_OTHER, "unexpected EOF");
 }
 
+/* --- bodies from a source -----------------------------------------------------------------------
+ */
+
+struct source {
+    struct tt_http_source source;
+    const char *const *pieces; /* "": waits once */
+    size_t n, at;
+    unsigned rewound;
+};
+
+static size_t source_read(struct tt_http_source *s, char *p, size_t n)
+{
+    struct source *o = (struct source *)s;
+    if (o->at == o->n)
+        return 0;
+    const char *piece = o->pieces[o->at++];
+    size_t len = strlen(piece);
+    assert_true(len <= n);
+    memcpy(p, piece, len);
+    return len ? len : TT_HTTP_SOURCE_WAITS;
+}
+
+static bool source_rewind(struct tt_http_source *s)
+{
+    struct source *o = (struct source *)s;
+    o->at = 0;
+    o->rewound++;
+    return true;
+}
+
+static struct trip *start_source(struct fixture *f, const char *method, struct source *o)
+{
+    struct trip *t = tt_xcalloc(1, sizeof *t);
+    tt_buf_init(&t->x.head, 1 << 20);
+    tt_buf_init(&t->x.body, 1 << 20);
+    t->x.method = method;
+    t->x.url = f->url;
+    t->x.source = &o->source;
+    t->x.done = on_done;
+    http->start(f->self, f->session, &t->x);
+    return t;
+}
+
+/* What the server got, until it ends with end. */
+static void server_gets(struct fixture *f, struct tt_buf *got, const char *end)
+{
+    char piece[4096];
+    tt_buf_init(got, 1 << 20);
+    while (got->len < strlen(end) || strcmp(got->data + got->len - strlen(end), end) != 0) {
+        until_readable(f, f->peer);
+        ssize_t n = read(f->peer, piece, sizeof piece);
+        assert_true(n > 0);
+        tt_buf_append(got, piece, (size_t)n);
+    }
+}
+
+static void accept_only(struct fixture *f)
+{
+    until_readable(f, f->listener);
+    if (f->peer >= 0)
+        close(f->peer);
+    f->peer = accept(f->listener, NULL, NULL);
+}
+
+static void a_source_without_length_is_sent_in_chunks(void **state)
+{
+    static const char *const pieces[] = {"hello", "", "big world, 16..."};
+    struct fixture *f = *state;
+    struct source o = {{TT_HTTP_LENGTH_UNKNOWN, source_read, source_rewind}, pieces, 3, 0, 0};
+    struct trip *t = start_source(f, "POST", &o);
+    struct tt_buf got;
+    accept_only(f);
+    server_gets(f, &got, "\r\n\r\n5\r\nhello\r\n"); /* and no more for now */
+    assert_non_null(strstr(got.data, "Transfer-Encoding: chunked\r\n"));
+    assert_null(strstr(got.data, "Content-Length"));
+    tt_buf_fini(&got);
+    assert_int_equal(t->x.at.sent, 0);
+    http->resume(f->self, &t->x);
+    server_gets(f, &got, "10\r\nbig world, 16...\r\n0\r\n\r\n");
+    tt_buf_fini(&got);
+    assert_true(t->x.at.sent != 0);
+    answer(f, t, OK_2);
+    succeeds(t);
+    struct trip *after = start(f, "GET", NULL);
+    read_request(f);
+    answer(f, after, OK_2);
+    succeeds(after);
+}
+
+static void a_source_that_waits_at_once_does_not_keep_the_head_back(void **state)
+{
+    static const char *const pieces[] = {"", "x"};
+    struct fixture *f = *state;
+    struct source o = {{1, source_read, source_rewind}, pieces, 2, 0, 0};
+    struct trip *t = start_source(f, "PUT", &o);
+    struct tt_buf got;
+    accept_only(f);
+    server_gets(f, &got, "Content-Length: 1\r\n\r\n");
+    tt_buf_fini(&got);
+    http->resume(f->self, &t->x);
+    server_gets(f, &got, "x");
+    tt_buf_fini(&got);
+    answer(f, t, OK_2);
+    succeeds(t);
+}
+
+static void a_source_is_rewound_when_it_is_sent_again(void **state)
+{
+    static const char *const pieces[] = {"body"};
+    struct fixture *f = *state;
+    struct source o = {{4, source_read, source_rewind}, pieces, 1, 0, 0};
+    struct tt_buf got;
+    warm_up(f);
+    struct trip *t = start_source(f, "OPTIONS", &o);
+    server_gets(f, &got, "\r\n\r\nbody");
+    tt_buf_fini(&got);
+    hang_up(f, false);
+    accept_only(f);
+    server_gets(f, &got, "\r\n\r\nbody");
+    tt_buf_fini(&got);
+    assert_int_equal(o.rewound, 1);
+    answer(f, t, OK_2);
+    succeeds(t);
+}
+
+static void a_source_shorter_than_its_length_is_an_error(void **state)
+{
+    static const char *const pieces[] = {"bod"};
+    struct fixture *f = *state;
+    struct source o = {{4, source_read, source_rewind}, pieces, 1, 0, 0};
+    struct trip *t = start_source(f, "POST", &o);
+    finish(f, t);
+    fails(t, TT_HTTP_E_OTHER, "the request's body ended before its length");
+}
+
 static void a_fresh_connection_that_ends_is_an_error(void **state)
 {
     struct fixture *f = *state;
@@ -345,6 +480,10 @@ int main(void)
         TEST(another_request_is_not),
         TEST(unless_nothing_of_it_was_written),
         TEST(nothing_is_sent_again_after_a_part_of_the_answer),
+        TEST(a_source_without_length_is_sent_in_chunks),
+        TEST(a_source_that_waits_at_once_does_not_keep_the_head_back),
+        TEST(a_source_is_rewound_when_it_is_sent_again),
+        TEST(a_source_shorter_than_its_length_is_an_error),
         TEST(a_fresh_connection_that_ends_is_an_error),
         TEST(an_answer_before_the_upload_has_ended_counts),
         TEST(the_oldest_of_many_idle_connections_is_closed),
