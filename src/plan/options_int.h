@@ -28,6 +28,14 @@ struct tt__option {
 extern const struct tt__option tt__options[TT_OPT_COUNT];
 
 void *tt__option_at(struct tt_options *o, enum tt_opt_id id);
+/* values.c. append: another value of the same layer for a repeatable option. */
+bool tt__value_from_text(struct tt_options *o, struct tt_arena *a, enum tt_opt_id id,
+                         const char *text, enum tt_opt_layer layer, bool append,
+                         struct tt_err *err);
+bool tt__value_from_json(struct tt_options *o, struct tt_arena *a, enum tt_opt_id id,
+                         const cJSON *v, struct tt_err *err);
+bool tt__wrong_type(const cJSON *v, const char *expected, struct tt_err *err);
+/* The same, noted as set by the layer. */
 bool tt__option_from_text(struct tt_options *o, struct tt_arena *a, enum tt_opt_id id,
                           const char *text, enum tt_opt_layer layer, bool append,
                           struct tt_err *err);
