@@ -150,8 +150,8 @@ static bool spec_from_text(cJSON **v, const char *text)
 
 static bool bool_from_text(bool *v, const char *text, struct tt_err *err)
 {
-    *v = tt_streq(text, "true") || tt_streq(text, "1");
-    return *v || tt_streq(text, "false") || tt_streq(text, "0") ||
+    *v = tt_strieq(text, "true") || tt_strieq(text, "t") || tt_streq(text, "1");
+    return *v || tt_strieq(text, "false") || tt_strieq(text, "f") || tt_streq(text, "0") ||
            tt_err_set(err, TT_EXIT_CONFIG, "'%s': expected true or false", text);
 }
 

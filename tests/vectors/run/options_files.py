@@ -31,6 +31,11 @@ def negative(obj):
     return any(str(s.get("gracefulRampDown", "")).startswith("-") for s in (obj or {}).values() if isinstance(s, dict))
 
 
+def unknown_option(plan, err):
+    if plan is None and "unknown option" in err:
+        raise Skip("unknown options are errors")
+
+
 def refused(what, plan, code, err):
     expect(f"{what}: the plan", plan, None)
     if code not in (INVALID, 255):
@@ -107,6 +112,7 @@ def shortcut_case(c, tools):
         return
     if plan is None and stage_without_duration(parsed):
         raise Own("a stage without a duration is an error, not left out")
+    unknown_option(plan, err)
     expect(f"accepted ({err.strip()[:300]})", plan is not None, True)
     same_scenarios(plan, c["derived"])
 
@@ -170,6 +176,9 @@ def environment(lines):
 def command_line(words):
     out, before = [], ""
     for word in words or []:
+        flag, eq, value = word.partition("=")
+        if eq and flag in FLAG_DURATIONS | STAGE_NAMES:
+            word = f"{flag}={milliseconds(value) if flag in FLAG_DURATIONS else with_units(value)}"
         out.append(milliseconds(word) if before in FLAG_DURATIONS else with_units(word) if before in STAGE_NAMES else word)
         before = word
     return out
@@ -201,6 +210,7 @@ def layers_case(c, tools):
             raise Skip("bare numbers are seconds, on the command line too")
         refused(f"fails in {c['stage']}", plan, code, err)
         return
+    unknown_option(plan, err)
     expect(f"accepted ({err.strip()[:300]})", plan is not None, True)
     same_options(plan, c["options"])
     same_scenarios(plan, c["scenarios"])
