@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* URLs: what is accepted can be put on the wire and cleaned for tags. */
-#include "proto/http/url.h"
+#include "proto/http/names.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -10,6 +10,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     tt_buf_init(&b, 1 << 20);
     if (tt_http_url_parse((const char *)data, size, &u, &why)) {
         tt_http_url_clean(&u, &b);
+        tt_buf_clear(&b);
+        tt_http_url_template(&u, &b);
         tt_buf_clear(&b);
         tt_http_url_wire(&u, &b);
         tt_buf_clear(&b);

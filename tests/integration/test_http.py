@@ -168,6 +168,36 @@ class Http(Case):
         for name in ("http_reqs{page:home}", "http_reqs{group:::g}", "http_reqs{name:n}"):
             self.assertEqual(result.values(name)["count"], 1, name)
 
+    def test_secrets_reach_neither_tags_nor_the_log(self):
+        scheme, host = self.server.url.split("://")
+        result = self.get(f"""
+          http.get("{scheme}://u:hunter2@{host}/?token=abc")
+          http.get("http://u:hunter2@127.0.0.1:1/?token=hunter3")""", head=f"""
+          M.options.submetrics = {{ "http_reqs{{name:{scheme}://****:****@{host}/?token=****}}" }}""")
+        self.assertEqual(result.values("http_reqs{name:%s://****:****@%s/?token=****}" % (scheme, host))["count"], 1)
+        self.assertIn("request failed", result.err)
+        self.assertNotIn("hunter", result.err + result.out)
+
+    def test_url_templates_name_what_varies(self):
+        name = "http_reqs{name:%s/users/${}?page=${}}" % self.server.url
+        result = self.get("""
+          for i = 1, 5 do http.get(url .. "/users/" .. i .. "?page=" .. i) end
+          http.get(url .. "/users/1", { name = "mine" })""", "--url-templates", head=f"""
+          M.options.submetrics = {{ "{name}", "http_reqs{{name:mine}}" }}""")
+        self.assertEqual(result.values(name)["count"], 5)
+        self.assertEqual(result.values("http_reqs{name:mine}")["count"], 1)
+
+    def test_names_beyond_the_limit_are_other(self):
+        result = self.get("""
+          for _ = 1, 2 do for i = 1, 5 do http.get(url .. "/" .. i) end end
+          http.get(url .. "/7", { name = "mine" })""", "--max-url-names", "3", head="""
+          M.options.submetrics = { "http_reqs{name:other}", "http_reqs{name:mine}" }""")
+        self.assertEqual(result.values("http_reqs{name:other}")["count"], 4)
+        self.assertEqual(result.values("http_names_other")["count"], 4)
+        self.assertEqual(result.values("http_reqs{name:mine}")["count"], 1)
+        self.assertEqual(result.err.count("max_url_names"), 1)
+        self.assertIn("http_names_other", result.out)
+
     def test_hosts_option_keeps_the_url_and_host(self):
         self.get('expect(http.get("%s://nowhere.test/echo"):json("headers.Host"), "nowhere.test")' % self.scheme, "--hosts",
                  f"nowhere.test=127.0.0.1:{self.server.port}")

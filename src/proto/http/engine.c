@@ -15,6 +15,9 @@ void tt_http_engine_init(struct tt_http_engine *e, struct tt_worker *w,
                                  .opt = w->plan ? &w->plan->opt : NULL,
                                  .net = w->plan ? &w->plan->network : NULL,
                                  .transport = transport};
+    const struct tt_options *opt = e->opt;
+    tt_http_tag_cache_init(&e->tags, opt && opt->max_url_names > 0 ? (size_t)opt->max_url_names : 0,
+                           opt && opt->url_templates);
     if (e->opt) {
         e->max_body = e->opt->max_response_body_size;
         e->max_ratio =

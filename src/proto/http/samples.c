@@ -8,12 +8,19 @@
 
 const struct tt_http_expected tt_http_expected_default = {true, 1, {{200, 399}}};
 
-enum { TAGS_MAX = 11, CLEAN_URL_MAX = 64 * 1024 };
+enum { TAGS_MAX = 11 };
+
+void tt_http_tag_cache_init(struct tt_http_tag_cache *c, size_t max_names, bool templates)
+{
+    *c = (struct tt_http_tag_cache){0};
+    tt_http_names_init(&c->names, max_names, templates);
+}
 
 void tt_http_tag_cache_fini(struct tt_http_tag_cache *c)
 {
     for (size_t i = 0; i < TT_HTTP_TAG_ENTRIES; i++)
         tt_free(c->entries[i].label);
+    tt_http_names_fini(&c->names);
 }
 
 /* A name tag that is set stands for the URL too, so that a script can keep them few. */
@@ -94,16 +101,40 @@ static void fill(struct tt_http_tag_entry *e, const struct tt_http_sample *s, ui
     e->tags = tags;
 }
 
-static const struct tt_tags *clean_and_make(const struct tt_http_sample *s, const char *name)
+/* names.text: the URL as its name. */
+static const char *name_url(struct tt_http_tag_cache *c, const struct tt_http_sample *s)
 {
-    struct tt_buf clean;
-    if (name || !s->parsed->has_userinfo)
-        return make(s, name ? name : s->url.p);
-    tt_buf_init(&clean, CLEAN_URL_MAX);
-    bool ok = tt_http_url_clean(s->parsed, &clean);
-    const struct tt_tags *tags = make(s, ok ? clean.data : "");
-    tt_buf_fini(&clean);
-    return tags;
+    struct tt_buf *text = &c->names.text;
+    bool ok = true;
+    tt_buf_clear(text);
+    if (s->parsed->fault) /* what is secret in it cannot be told */
+        ok = !memchr(s->url.p, '@', s->url.n) && tt_buf_append(text, s->url.p, s->url.n);
+    else if (c->names.templates)
+        ok = tt_http_url_template(s->parsed, text);
+    else
+        ok = tt_http_url_clean(s->parsed, text);
+    return ok && text->data ? text->data : "";
+}
+
+static const struct tt_tags *name_and_make(struct tt_http_tag_cache *c,
+                                           const struct tt_http_sample *s, const char *name)
+{
+    if (name)
+        return make(s, name);
+    const char *own = name_url(c, s), *admitted = tt_http_names_admit(&c->names, own);
+    c->other = admitted != own;
+    return make(s, admitted);
+}
+
+/* What stands for the request in the cache: its name, or its URL as long as that is one. */
+static struct tt_slice label_of(struct tt_http_tag_cache *c, const struct tt_http_sample *s,
+                                const char *name)
+{
+    if (!name && !c->names.templates)
+        return s->url;
+    if (!name)
+        name = name_url(c, s);
+    return (struct tt_slice){name, strlen(name)};
 }
 
 const struct tt_tags *tt_http_sample_tags(struct tt_http_tag_cache *c,
@@ -111,17 +142,18 @@ const struct tt_tags *tt_http_sample_tags(struct tt_http_tag_cache *c,
 {
     const char *name = name_of(c, s->vu->w->tags, s->base);
     bool with_ip = tt_system_tags_has(tt_tagpool_chosen(s->vu->w->tags), TT_TAG_ip);
+    c->other = false;
     if (s->x->error.code || with_ip || strlen(s->method) >= sizeof c->entries[0].method)
-        return clean_and_make(s, name);
-    struct tt_slice label = name ? (struct tt_slice){name, strlen(name)} : s->url;
+        return name_and_make(c, s, name);
+    struct tt_slice label = label_of(c, s, name);
     uint64_t hash = tt_hash_bytes(label.p, label.n, (uintptr_t)s->base ^ (uint64_t)s->status->code);
     struct tt_http_tag_entry *e = &c->entries[hash % TT_HTTP_TAG_ENTRIES];
     if (fits(e, s, hash, label))
         return e->tags;
-    const struct tt_tags *tags = clean_and_make(s, name);
+    const struct tt_tags *tags = name_and_make(c, s, name);
     /* Past the pool's capacity sets are temporary: nothing to remember. */
-    if (tt_tagpool_overflow(s->vu->w->tags) == 0)
-        fill(e, s, hash, label, tags);
+    if (tt_tagpool_overflow(s->vu->w->tags) == 0 && !c->other)
+        fill(e, s, hash, name ? label : label_of(c, s, NULL), tags);
     return tags;
 }
 
@@ -132,6 +164,8 @@ void tt_http_sample_emit(struct tt_http_tag_cache *c, const struct tt_http_sampl
     const struct tt_http_timings t = tt_http_timings_of(&s->x->at);
     uint64_t at = s->x->at.end;
     tt_vu_sample(vu, TT_M_http_reqs, 1, tags, at);
+    if (c->other)
+        tt_vu_sample(vu, TT_M_http_names_other, 1, tags, at);
     tt_vu_sample(vu, TT_M_http_req_duration, t.duration, tags, at);
     tt_vu_sample(vu, TT_M_http_req_blocked, t.blocked, tags, at);
     tt_vu_sample(vu, TT_M_http_req_connecting, t.connecting, tags, at);

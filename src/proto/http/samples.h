@@ -3,6 +3,7 @@
 #pragma once
 #include "proto/http/expected.h"
 #include "proto/http/headers.h"
+#include "proto/http/names.h"
 #include "proto/http/transport.h"
 #include "vu/vu.h"
 
@@ -25,7 +26,10 @@ struct tt_http_tag_cache {
     struct tt_http_tag_entry entries[TT_HTTP_TAG_ENTRIES];
     const struct tt_tags *named; /* the last base whose name tag was looked up, and the tag */
     const char *name;
+    struct tt_http_names names;
+    bool other; /* the last set that was made is that of too many names */
 };
+void tt_http_tag_cache_init(struct tt_http_tag_cache *c, size_t max_names, bool templates);
 void tt_http_tag_cache_fini(struct tt_http_tag_cache *c);
 
 struct tt_http_sample {

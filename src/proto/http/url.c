@@ -4,6 +4,7 @@
 #include "base/digest.h"
 #include "base/memory.h"
 #include "base/str.h"
+#include "proto/http/names.h"
 #include <curl/curl.h>
 #include <string.h>
 
@@ -141,11 +142,24 @@ static bool put(struct tt_buf *out, struct tt_slice s)
     return tt_buf_append(out, s.p, s.n);
 }
 
+/* Path, query with its secrets masked, fragment. */
+static bool put_rest(struct tt_slice rest, struct tt_buf *out)
+{
+    const char *query = rest.n ? memchr(rest.p, '?', rest.n) : NULL;
+    if (!query)
+        return put(out, rest);
+    size_t path = (size_t)(query + 1 - rest.p), n = rest.n - path;
+    const char *hash = n ? memchr(query + 1, '#', n) : NULL;
+    size_t len = hash ? (size_t)(hash - query - 1) : n;
+    return tt_buf_append(out, rest.p, path) && tt_http_mask_query(query + 1, len, out) &&
+           tt_buf_append(out, query + 1 + len, n - len);
+}
+
 bool tt_http_url_clean(const struct tt_http_url *u, struct tt_buf *out)
 {
     const char *mask = !u->has_userinfo ? "" : u->has_password ? "****:****@" : "****@";
     return tt_buf_puts(out, u->https ? "https://" : "http://") && tt_buf_puts(out, mask) &&
-           put(out, u->authority) && put(out, u->rest);
+           put(out, u->authority) && put_rest(u->rest, out);
 }
 
 static bool unsafe(unsigned char c, bool query)

@@ -28,8 +28,8 @@ struct tt_http_url {
 
 /* Slices point into text. On false fault is set and *why says what is wrong ("no host"). */
 bool tt_http_url_parse(const char *text, size_t n, struct tt_http_url *u, const char **why);
-/* The URL for tags: user and password masked ("****:****@", "****@"). Same text when there is
- * nothing to mask. */
+/* The URL for tags and logs: user, password and secret query values masked ("****:****@", "****@",
+ * "token=****"). Same text when there is nothing to mask. */
 bool tt_http_url_clean(const struct tt_http_url *u, struct tt_buf *out);
 /* True when text can go on the wire as it is: nothing to encode, no userinfo or fragment to take
  * out. */
