@@ -2,11 +2,8 @@
 /* A connection's life: look-up, dialling the addresses in turn, the TLS handshake, events, the end.
  * Worker thread.
  *
- * One uv_poll per socket. Readable stays armed from the opening on (each change of a watcher costs
- * two epoll_ctl in libuv 1.44); writable only while something is queued. libuv reports a socket's
- * pending error as a status and stops the handle; the bytes that came before the error are still
- * read first. The poll handle lives until libuv has closed it, the socket is closed as soon as
- * closing has begun (libuv has taken it out of epoll then).
+ * Readable stays watched from the opening on, writable only while something is queued. A socket's
+ * pending error comes as an event; the bytes that came before it are still read first.
  *
  * Any callback may close the connection. Whoever calls the owner asks call()'s result before it
  * touches the connection again. */
@@ -15,6 +12,7 @@
 #include "base/memory.h"
 #include "base/str.h"
 #include "net/conn_int.h"
+#include "net/poller.h"
 #include "net/source.h"
 #include <arpa/inet.h>
 #include <errno.h>
@@ -31,12 +29,8 @@
 struct tt_net {
     struct tt_loop *loop;
     struct tt_resolver *resolver;
+    struct tt_poller *poller;
     size_t open;
-};
-
-struct tt__watch {
-    uv_poll_t poll;
-    struct tt_conn_int *in;
 };
 
 /* Needed until the connection is open. */
@@ -52,11 +46,14 @@ struct tt__dial {
     size_t n, at;
 };
 
+static void on_events(void *owner, int events);
+
 struct tt_net *tt_net_new(struct tt_loop *loop, struct tt_resolver *resolver)
 {
     struct tt_net *n = tt_xcalloc(1, sizeof *n);
     n->loop = loop;
     n->resolver = resolver;
+    n->poller = tt_poller_new(loop, on_events);
     return n;
 }
 
@@ -65,6 +62,7 @@ void tt_net_free(struct tt_net *n)
     if (!n)
         return;
     TT_ASSERT(n->open == 0);
+    tt_poller_free(n->poller);
     tt_free(n);
 }
 
@@ -125,46 +123,37 @@ void tt__conn_error_sys(struct tt_conn *c, const char *op, int err)
 
 /* --- watching -------------------------------------------------------------------------------- */
 
-static void on_poll(uv_poll_t *poll, int status, int events);
+/* 0, or an errno. */
+static int watch(struct tt_conn_int *in)
+{
+    int want = 0;
+    if (in->sock.fd < 0)
+        return 0;
+    if (in->state == TT__CONN_CONNECTING)
+        want = TT_POLL_WRITE;
+    else if (in->state == TT__CONN_SECURING)
+        want = TT_POLL_READ | (SSL_want_write(in->ssl) ? TT_POLL_WRITE : 0);
+    else if (in->state == TT__CONN_OPEN) {
+        bool out = (tt_conn_queued(in->c) && !in->write_wants_read) || in->read_wants_write;
+        want = ((in->want_read || in->write_wants_read) && !in->eof ? TT_POLL_READ : 0) |
+               (out ? TT_POLL_WRITE : 0);
+    }
+    return tt_poller_watch(in->net->poller, in->sock.fd, in, want, &in->armed);
+}
 
 void tt__conn_arm(struct tt_conn_int *in)
 {
-    int want = 0;
-    if (!in->watch)
-        return;
-    if (in->state == TT__CONN_CONNECTING)
-        want = UV_WRITABLE;
-    else if (in->state == TT__CONN_SECURING)
-        want = UV_READABLE | (SSL_want_write(in->ssl) ? UV_WRITABLE : 0);
-    else if (in->state == TT__CONN_OPEN) {
-        bool out = (tt_conn_queued(in->c) && !in->write_wants_read) || in->read_wants_write;
-        want = ((in->want_read || in->write_wants_read) && !in->eof ? UV_READABLE : 0) |
-               (out ? UV_WRITABLE : 0);
-    }
-    if (want == in->armed)
-        return;
-    in->armed = (uint8_t)want;
-    if (want)
-        uv_poll_start(&in->watch->poll, want, on_poll);
-    else
-        uv_poll_stop(&in->watch->poll);
-}
-
-static void on_closed(uv_handle_t *h)
-{
-    tt_free(h);
+    int err = watch(in);
+    TT_ASSERT(!err); /* only the first time, in dial_one(), can fail */
 }
 
 static void close_socket(struct tt_conn_int *in)
 {
-    if (in->watch) {
-        in->watch->in = NULL;
-        uv_close((uv_handle_t *)&in->watch->poll, on_closed);
-        in->watch = NULL;
-        in->armed = 0;
-    }
-    if (in->sock.fd >= 0)
+    if (in->sock.fd >= 0) {
         close(in->sock.fd);
+        tt_poller_forget(in->net->poller, in);
+    }
+    in->armed = 0;
     in->sock = (struct tt__sock){.fd = -1};
 }
 
@@ -262,19 +251,13 @@ static bool dial_one(struct tt_conn_int *in, const struct tt_address *a)
         close_socket(in);
         return false;
     }
-    struct tt__watch *w = tt_xcalloc(1, sizeof *w);
-    int e = uv_poll_init(tt_loop_uv(in->net->loop), &w->poll, fd);
-    if (e) {
-        tt_free(w);
-        tt__conn_error_sys(c, "socket", -e);
-        close_socket(in);
-        return false;
-    }
-    w->in = in;
-    in->watch = w;
     in->state = TT__CONN_CONNECTING;
-    tt__conn_arm(in);
-    return true;
+    int e = watch(in);
+    if (e) {
+        tt__conn_error_sys(c, "socket", e);
+        close_socket(in);
+    }
+    return !e;
 }
 
 static void dial_next(struct tt_conn_int *in)
@@ -429,15 +412,15 @@ static void broken(struct tt_conn_int *in)
 
 static void open_event(struct tt_conn_int *in, bool failing, int events)
 {
-    bool gone = false, readable = failing || events & UV_READABLE;
+    bool gone = false, readable = failing || events & TT_POLL_READ;
     in->gone = &gone;
     in->sock.drained = false;
     in->sock.failing = failing;
-    if (in->read_wants_write && events & UV_WRITABLE) {
+    if (in->read_wants_write && events & TT_POLL_WRITE) {
         in->read_wants_write = false;
         readable = true;
     }
-    if ((events & UV_WRITABLE || in->write_wants_read) && !failing)
+    if ((events & TT_POLL_WRITE || in->write_wants_read) && !failing)
         flush_and_tell(in);
     if (!gone && in->state == TT__CONN_OPEN && readable && in->want_read && !in->eof)
         call(in, in->c->events->readable);
@@ -450,23 +433,19 @@ static void open_event(struct tt_conn_int *in, bool failing, int events)
         tt__conn_arm(in);
 }
 
-static void on_poll(uv_poll_t *poll, int status, int events)
+static void on_events(void *owner, int events)
 {
-    struct tt__watch *w = (struct tt__watch *)poll;
-    struct tt_conn_int *in = w->in;
-    struct tt_loop *loop = in->net->loop;
-    if (status < 0)
-        in->armed = 0; /* libuv has stopped it */
+    struct tt_conn_int *in = owner;
+    bool failing = events & TT_POLL_ERROR;
     if (in->state == TT__CONN_CONNECTING) {
         connected(in);
     } else if (in->state == TT__CONN_SECURING) {
         in->sock.drained = false;
-        in->sock.failing = status < 0;
+        in->sock.failing = failing;
         secure(in);
     } else if (in->state == TT__CONN_OPEN) {
-        open_event(in, status < 0, events);
+        open_event(in, failing, events);
     }
-    tt_loop_run_ready(loop);
 }
 
 /* --- the end --------------------------------------------------------------------------------- */

@@ -27,12 +27,10 @@ enum tt__conn_state {
 };
 
 struct tt__dial;
-struct tt__watch;
 struct tt_conn_int {
     struct tt_conn *c;
     struct tt_net *net;
     struct tt__dial *dial; /* NULL once open */
-    struct tt__watch *watch;
     struct tt__sock sock;
     SSL *ssl;
     struct tt_buf out; /* not yet taken by the socket, from out_at on */
@@ -40,7 +38,7 @@ struct tt_conn_int {
     struct tt_ready later; /* failed() or readable() from the ready list */
     bool *gone;            /* set by tt_conn_close while an owner's callback runs */
     uint8_t state;         /* enum tt__conn_state */
-    uint8_t armed;         /* UV_READABLE | UV_WRITABLE */
+    int armed;             /* what is watched for */
     bool want_read, eof, read_wants_write, write_wants_read, told;
 };
 
