@@ -64,6 +64,28 @@ export default function () {
   });
 }
 """
+CYCLE_LUA = """
+local ws = require "ttload.ws"
+local text = ("x"):rep(64)
+local M = { options = { vus = 50, iterations = %d } }
+function M.default()
+  local socket = ws.open("%s")
+  socket:send(text) socket:receive()
+  socket:close() socket:receive()
+end
+return M
+"""
+CYCLE_K6 = """
+import ws from 'k6/ws';
+export const options = { vus: 50, iterations: %d, insecureSkipTLSVerify: true };
+const text = 'x'.repeat(64);
+export default function () {
+  ws.connect('%s', {}, (s) => {
+    s.on('open', () => s.send(text));
+    s.on('message', () => s.close());
+  });
+}
+"""
 SLEEP_LUA = """
 local tt = require "ttload"
 return { options = { scenarios = { s = { executor = "constant-vus", vus = %d, duration = "60s", graceful_stop = "0s" } } },
@@ -125,7 +147,7 @@ class Bench:
         self.children, self.rows, self.notes = [], [], []
         self.rounds = 2 if self.short else 5
         self.k6 = shutil.which("k6")
-        self.urls, self.ws_url = {}, None
+        self.urls, self.ws_url, self.wss = {}, None, None
 
     def path(self, name, text=None):
         path = os.path.join(self.folder, name)
@@ -223,6 +245,18 @@ class Bench:
             self.ws_url = p.stdout.readline().decode().strip()
         return self.ws_url
 
+    def wss_server(self):
+        """(URL, CA file): over TLS, with a certificate for localhost."""
+        if not self.wss:
+            cert, key = self.path("wss-cert.pem"), self.path("wss-key.pem")
+            subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                            "-keyout", key, "-out", cert, "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"],
+                           check=True, stderr=subprocess.DEVNULL)
+            p = self.start(self.ttload, "serve", "ws", "--tls-cert", cert, "--tls-key", key, pipe=True)
+            port = p.stdout.readline().decode().strip().rsplit(":", 1)[1]
+            self.wss = f"wss://localhost:{port}", cert
+        return self.wss
+
     def http(self):
         url = self.nginx("http")
         n = 20000 if self.short else 100000
@@ -259,6 +293,24 @@ class Bench:
                                                                     "--no-usage-report", js)[0]
             self.compare(f"WebSocket echo, {size} bytes, {vus} VUs: messages per CPU-second", "thousands", runs,
                          "more is better", {"bare epoll": (mark, False), "k6": (3, False)})
+        self.ws_cycles()
+
+    def ws_cycles(self):
+        client = self.compile("epoll_ws_cycles", "-lssl", "-lcrypto")
+        for what, (url, ca), n, mark in (("", (self.ws_server(), None), 20000, 0.85), (" over TLS", self.wss_server(), 3000, 0.95)):
+            n = n // 5 if self.short else n
+            script = self.path("cycle.lua", CYCLE_LUA % (n, url))
+            port, trust = url.rsplit(":", 1)[1], ["--ca-file", ca] if ca else []
+            runs = {"ttload": lambda n=n, script=script, trust=trust: n / 1000 / self.cpu(
+                        self.ttload, "run", "--quiet", "--workers", "1", *trust, script)[0],
+                    "bare epoll": lambda n=n, port=port, trust=trust: n / 1000 / self.cpu(
+                        client, port, "50", str(n), *trust[1:])[0]}
+            if self.k6:
+                js = self.path("cycle.js", CYCLE_K6 % (n // 4, url))
+                runs["k6"] = lambda n=n, js=js: n / 4000 / self.cpu(self.k6, "run", "--quiet", "--no-summary",
+                                                                    "--no-usage-report", js)[0]
+            self.compare(f"WebSocket connect, echo, close{what}, 50 VUs: per CPU-second", "thousands", runs, "more is better",
+                         {"bare epoll": (mark, False), "k6": (2, False)})
 
     def rss(self, *command, settle=3.0):
         p = self.start(*command)
@@ -296,8 +348,18 @@ class Bench:
                 rounds, self.rounds = self.rounds, 2
                 self.compare(f"memory of {vus} VUs {what}, per VU", "KiB", runs, "less is better", {"k6": (0.1, True)})
                 self.rounds = rounds
+        self.memory_wss()
         self.memory_http()
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+    def memory_wss(self):
+        (url, ca), vus, rounds = self.wss_server(), 1000, 2
+        run = (self.ttload, "run", "--quiet", "--ca-file", ca)
+        title = f"memory of {vus} VUs with an open WebSocket over TLS 1.3, per VU"
+        print(f"\n{title} (KiB, less is better)", flush=True)
+        self.row(title, "KiB", "ttload", [
+            (self.rss(*run, self.path("m.lua", IDLE_LUA % (vus, url)), settle=6)
+             - self.rss(*run, self.path("one.lua", IDLE_LUA % (1, url)), settle=1)) / vus for _ in range(rounds)], 44)
 
     def memory_http(self):
         vus, rounds, self.rounds = 1000, self.rounds, 2
@@ -367,7 +429,7 @@ class Bench:
             ratio = f"{row[6]:.2f}" if row[6] is not None else ""
             lines.append(f"| {row[2]} | {row[3]:.2f} | {row[4]:.2f} .. {row[5]:.2f} | {ratio} | {row[7]} |")
         lines += ["", "## Notes", ""] + [f"- {n}" for n in self.notes]
-        lines += ["- Not measured yet: TLS, connect-echo-close cycles, GC pauses, the cost of one request's samples."]
+        lines += ["- Not measured yet: GC pauses, the cost of one request's samples."]
         return "\n".join(lines).rstrip() + "\n"
 
 
