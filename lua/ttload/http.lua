@@ -2,7 +2,14 @@
 -- SPDX-License-Identifier: MIT
 -- For editors (LuaLS): the module `ttload.http`. Not loaded at run time.
 
+---@alias ttload.http.body string|table<string, any>|fun(): string? # text, form, next piece
+
 ---@class ttload.http.params
+---@field auth? "basic"|"digest"|"ntlm"|"aws-sigv4" # what the URL's user:password@ is for
+---@field aws? { access_key: string, secret_key: string, region: string, service: string, session_token?: string }
+---@field http_version? "1.0"|"1.1"|"2"|"2-prior-knowledge"|"3"
+---@field proxy? string|false # URL; false: none, also none of the environment's
+---@field unix_socket? string # path
 ---@field compression? string|string[] # "gzip", "deflate", "br", "zstd", or several
 ---@field cookies? table<string, string|number|boolean|{ value: string|number|boolean, replace?: boolean }>
 ---@field jar? ttload.http.CookieJar # instead of the VU's
@@ -164,7 +171,7 @@ function M.get(url, params) end
 function M.head(url, params) end
 
 ---@param url string|ttload.http.url
----@param body? string|table<string, any>
+---@param body? ttload.http.body
 ---@param params? ttload.http.params
 ---@return ttload.http.response
 function M.post(url, body, params) end
@@ -173,7 +180,7 @@ M.put, M.patch, M.del, M.options = M.post, M.post, M.post, M.post
 
 ---@param method string
 ---@param url string|ttload.http.url
----@param body? string|table<string, any>
+---@param body? ttload.http.body
 ---@param params? ttload.http.params
 ---@return ttload.http.response
 function M.request(method, url, body, params) end

@@ -276,3 +276,46 @@ class Bodies(Requests):
           fails("params.compression: only a body in one piece", function()
             http.post(url, { f = http.file("x") }, { compression = "gzip" }) end)""")
         self.assertEqual(self.server.requests, [])
+
+
+class Uploads(Requests):
+    def test_a_function_gives_the_body_and_may_wait(self):
+        self.get("""
+          local n = 0
+          local r = http.post(url .. "/up", function()
+            n = n + 1
+            if n == 2 then tt.sleep("20ms") return "" end
+            if n == 3 then http.get(url .. "/between") end
+            if n <= 4 then return ("piece " .. n .. "\\n"):rep(30000) end
+          end, { headers = { ["Content-Type"] = "text/x" } })
+          expect(r.status, 200) expect(r.request.body, nil) expect(n, 5)""")
+        by_path = {r[1]: r for r in self.server.requests}
+        self.assertEqual(by_path["/up"][3], b"".join(b"piece %d\n" % n * 30000 for n in (1, 3, 4)))
+        self.assertEqual(by_path["/up"][2]["Transfer-Encoding"], "chunked")
+        self.assertIn("/between", by_path)
+
+    def test_an_empty_body_of_a_function(self):
+        self.get('expect(http.post(url .. "/up", function() end).status, 200)')
+        self.assertEqual(self.server.requests[0][3], b"")
+
+    def test_a_redirect_that_repeats_the_body_is_the_answer(self):
+        self.get("""
+          local n = 0
+          local function body() n = n + 1 return n == 1 and "x" or nil end
+          expect(http.post(url .. "/keep?to=/end", body).status, 307)
+          n = 0 expect(http.post(url .. "/redir?to=/end", body).status, 200)""")
+
+    def test_a_function_that_fails_ends_the_request(self):
+        self.get(FAILS + """
+          fails("no piece", function() http.post(url, function() error("no piece") end) end)
+          fails("body: its function returns the next text", function() http.post(url, function() return 1 end) end)
+          fails("do not go together", function() http.post(url, print, { on_chunk = print }) end)
+          fails("only a body in one piece", function() http.post(url, print, { compression = "gzip" }) end)
+          expect(http.get(url).status, 200)""")
+
+    def test_a_time_out_ends_it_while_the_function_waits(self):
+        self.get("""
+          local r = http.post(url, function() tt.sleep("200ms") return "late" end, { timeout = "50ms" })
+          expect(r.error_code, 1050)
+          local task = tt.spawn(function() http.post(url, function() tt.sleep(60) end) end)
+          tt.sleep("20ms") task:cancel() expect(http.get(url).status, 200)""")

@@ -96,9 +96,19 @@ class HttpServer:
                 super().setup()
 
             def answer(self):
-                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                body = self.read_body()
                 outer.requests.append((self.command, self.path, dict(self.headers.items()), body))
                 do(self, body)
+
+            def read_body(self):
+                if self.headers.get("Transfer-Encoding") != "chunked":
+                    return self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                body = b""
+                while size := int(self.rfile.readline() or b"0", 16):
+                    body += self.rfile.read(size)
+                    self.rfile.readline()
+                self.rfile.readline()
+                return body
 
             def send(self, status, body=b"", *headers):
                 self.send_response(status)

@@ -68,8 +68,12 @@ void tt__http_read_body(lua_State *L, struct tt__http_request *r)
         default_type(c, "application/json");
     } else if (type == LUA_TTABLE) {
         read_form(L, r);
+    } else if (type == LUA_TFUNCTION) {
+        if (c->streams)
+            luaL_error(L, "%s: a body from a function and params.on_chunk do not go together",
+                       r->what);
     } else if (type != LUA_TNIL && type != LUA_TSTRING) {
-        luaL_error(L, "%s: body: text or a table is expected, not a %s", r->what,
+        luaL_error(L, "%s: body: text, a table or a function is expected, not a %s", r->what,
                    luaL_typename(L, TT__ARG_BODY));
     }
     tt__http_compress(L, r);
@@ -77,6 +81,6 @@ void tt__http_read_body(lua_State *L, struct tt__http_request *r)
         return;
     if (strcmp(c->method, "HEAD") == 0)
         luaL_error(L, "%s: a HEAD request has no body", r->what);
-    if (!c->source)
+    if (lua_type(L, TT__ARG_BODY) == LUA_TSTRING)
         c->body = lua_tolstring(L, TT__ARG_BODY, &c->body_len);
 }

@@ -72,7 +72,7 @@ void tt__http_warn(const struct tt_http_call *c, const char *what, const char *d
  */
 
 /* A stream's op may be finished already, by a piece that nobody has taken yet. */
-static void wake(struct tt_http_call *c)
+void tt_http_call_wake(struct tt_http_call *c)
 {
     if (!c->op.finished)
         tt_op_finish(&c->op);
@@ -85,13 +85,17 @@ static void finish(struct tt_http_call *c)
     tt_timer_stop(c->engine->w->loop, &c->timer);
     if (c->x.error.code && !c->throws)
         tt__http_warn(c, "request failed", c->x.error.text);
-    wake(c);
+    tt_http_call_wake(c);
 }
 
 static void emit(struct tt_http_call *c)
 {
-    const struct tt_http_sample s = {c->vu,  c->tags, c->method,  &c->parsed,
-                                     c->url, &c->x,   &c->status, &c->expected};
+    /* k6's judgement of the request that only fetches Digest's challenge */
+    static const struct tt_http_expected challenge = {true, 1, {{401, 401}}};
+    bool first = c->auth == TT_HTTP_AUTH_DIGEST && !c->answers_challenge && c->hop == 0;
+    const struct tt_http_sample s = {
+        c->vu,  c->tags, c->method,  &c->parsed,
+        c->url, &c->x,   &c->status, first && c->expected.judged ? &challenge : &c->expected};
     tt_http_sample_emit(&c->engine->tags, &s);
 }
 
@@ -228,7 +232,10 @@ static void follow(struct tt_http_call *c, struct tt_slice location)
         c->source = NULL;
         c->body_len = 0;
     }
-    filter_lines(c, tt_http_url_trusts(&first, &to), same_authority);
+    /* an answer to a challenge is for one URL */
+    bool trusted = tt_http_url_trusts(&first, &to) && !c->answers_challenge;
+    filter_lines(c, trusted, same_authority);
+    c->answers_challenge = false;
     add_referer(c, &to);
     c->parsed = to;
     c->url = (struct tt_slice){text->data, text->len};
@@ -268,6 +275,10 @@ static void on_exchange(struct tt_http_exchange *x)
     }
     settle_hop(c);
     struct tt_slice location;
+    if (!x->error.code && tt__http_answer_challenge(c)) {
+        begin_hop(c);
+        return;
+    }
     if (x->error.code || !is_redirect(c, &location)) {
         finish(c);
     } else if (c->redirects > 0) {
@@ -295,14 +306,19 @@ static void on_arrived(struct tt_http_exchange *x)
     if (c->redirects > 0 && is_redirect(c, &location))
         tt_buf_clear(&x->body);
     else
-        wake(c);
+        tt_http_call_wake(c);
+}
+
+void tt_http_call_fed(struct tt_http_call *c)
+{
+    if (c->active)
+        c->engine->transport->resume(c->engine->carrier, &c->x);
 }
 
 void tt_http_call_taken(struct tt_http_call *c)
 {
     tt_buf_clear(&c->x.body);
-    if (c->active)
-        c->engine->transport->resume(c->engine->carrier, &c->x);
+    tt_http_call_fed(c);
 }
 
 void tt_http_call_stop(struct tt_http_call *c, const char *why)
@@ -332,6 +348,7 @@ static void exchange(struct tt_http_call *c)
     x->upload = c->body;
     x->upload_len = c->body_len;
     x->source = c->source;
+    x->special = c->is_special ? &c->special : NULL;
     x->has_content_type = tt_http_call_has_header(c, "Content-Type");
     x->max_body = c->engine->max_body;
     x->max_ratio = c->engine->max_ratio;
@@ -378,13 +395,9 @@ static bool set_wire_url(struct tt_http_call *c)
     c->x.url = c->url.p;
     if (tt_http_url_plain(&c->parsed, c->url.p, c->url.n))
         return true;
+    if (!tt__http_put_credentials(c))
+        return false;
     tt_buf_clear(&c->wire);
-    if (c->parsed.has_userinfo && !tt_http_call_has_header(c, "Authorization")) {
-        if (!tt_http_url_basic_auth(&c->parsed, &c->wire) ||
-            !tt_http_call_header(c, "Authorization", 13, c->wire.data, c->wire.len))
-            return false;
-        tt_buf_clear(&c->wire);
-    }
     bool ok = tt_http_url_wire(&c->parsed, &c->wire);
     c->x.url = c->wire.data;
     return ok;
@@ -394,6 +407,21 @@ static void arm(struct tt_http_call *c)
 {
     uint64_t due = c->deadline_ns < c->dial_deadline_ns ? c->deadline_ns : c->dial_deadline_ns;
     tt_timer_start(c->engine->w->loop, &c->timer, due);
+}
+
+/* A proxy of the environment, where the script has not said. */
+static bool set_proxy(struct tt_http_call *c)
+{
+    const char *proxy = NULL;
+    if (!c->ignores_proxies)
+        proxy = tt_http_proxy_for(&c->engine->proxies, &c->parsed);
+    if (proxy && strlen(proxy) < sizeof c->special.proxy) {
+        memcpy(c->special.proxy, proxy, strlen(proxy) + 1);
+        c->is_special = true;
+    } else if (!c->ignores_proxies) {
+        c->special.proxy[0] = '\0'; /* of the hop before */
+    }
+    return c->is_special && (*c->special.proxy || *c->special.unix_socket);
 }
 
 static void begin_hop(struct tt_http_call *c)
@@ -407,12 +435,13 @@ static void begin_hop(struct tt_http_call *c)
     c->n_addrs = c->next_addr = 0;
     c->dial_deadline_ns = now + DIAL_TIMEOUT_NS;
     arm(c);
-    tt__http_put_cookies(c);
+    if (!c->answers_challenge) /* else they are there */
+        tt__http_put_cookies(c);
     if (!set_wire_url(c) || c->parsed.host.n >= sizeof host) {
         fail_hop(c, TT_HTTP_E_BAD_URL, "invalid URL: too long");
         return;
     }
-    if (is_literal(c->engine, &c->parsed)) {
+    if (set_proxy(c) || is_literal(c->engine, &c->parsed)) { /* a proxy looks names up itself */
         exchange(c);
         return;
     }

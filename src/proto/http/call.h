@@ -8,6 +8,7 @@
 #pragma once
 #include "net/resolve.h"
 #include "proto/http/jar.h"
+#include "proto/http/proxies.h"
 #include "proto/http/samples.h"
 #include "proto/http/transport.h"
 #include "vu/op.h"
@@ -15,6 +16,14 @@
 enum { TT_HTTP_ADDRESSES_MAX = 4 };
 /* Of a body's buffer. The limit that users see is the exchange's. */
 #define TT_HTTP_BODY_MAX ((size_t)1 << 32)
+
+/* What a URL's userinfo is for. */
+enum tt_http_auth {
+    TT_HTTP_AUTH_BASIC,
+    TT_HTTP_AUTH_DIGEST,
+    TT_HTTP_AUTH_NTLM,
+    TT_HTTP_AUTH_SIGV4
+};
 
 /* Per VU, kept by the module. */
 struct tt_http_vu {
@@ -44,9 +53,12 @@ struct tt_http_call {
     const char *body;        /* NULL: none */
     size_t body_len;
     struct tt_http_source *source; /* or this: the binding's */
-    uint64_t timeout_ns;           /* 0: the call times out at once */
-    int64_t redirects;             /* how many may be followed */
-    bool redirects_default;        /* nobody asked for that limit: say when it is reached */
+    enum tt_http_auth auth;
+    struct tt_http_special special;   /* used when is_special */
+    bool is_special, ignores_proxies; /* the latter: those of the environment */
+    uint64_t timeout_ns;              /* 0: the call times out at once */
+    int64_t redirects;                /* how many may be followed */
+    bool redirects_default;           /* nobody asked for that limit: say when it is reached */
     bool keep_body, throws;
     bool streams; /* the body is taken in pieces: op is finished each time that more has come */
     struct tt_http_expected expected;
@@ -70,6 +82,7 @@ struct tt_http_call {
     char first_host[256];
     struct tt_buf wire, hop_url[2], spare_lines;
     unsigned hop;
+    bool answers_challenge; /* the hop answers Digest's challenge */
 };
 
 struct tt_http_fold {
@@ -87,6 +100,7 @@ struct tt_http_engine {
     uint64_t max_body, max_ratio; /* of the options */
     struct tt_http_call *idle;
     const struct tt_op_class *op_class;
+    struct tt_http_proxies proxies;
     struct tt_http_tag_cache tags;
     struct tt_http_fold folds[TT_HTTP_FOLDS];
 };
@@ -115,6 +129,10 @@ bool tt_http_call_has_header(const struct tt_http_call *c, const char *name);
  * before it returns.
  */
 void tt_http_call_start(struct tt_http_call *c);
+/* A source has bytes again, or its end. */
+void tt_http_call_fed(struct tt_http_call *c);
+/* Finishes op, unless it is: a source wants more. */
+void tt_http_call_wake(struct tt_http_call *c);
 /* A stream: what lay in x.body was taken; reads on. To wait for more, init op again. */
 void tt_http_call_taken(struct tt_http_call *c);
 /* A stream: the response ends here, because the script has seen enough, or cannot use it: why. */

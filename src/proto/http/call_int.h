@@ -6,6 +6,12 @@
 /* call.c */
 /* A line in the log; identical ones are counted, one a second is written. */
 void tt__http_warn(const struct tt_http_call *c, const char *what, const char *detail);
+/* call_auth.c */
+/* Before a hop: what the URL's userinfo asks for, without a challenge. False: too long. */
+bool tt__http_put_credentials(struct tt_http_call *c);
+/* The hop was refused: can it be sent again with an answer? The header is then there. */
+bool tt__http_answer_challenge(struct tt_http_call *c);
+
 /* call_cookies.c */
 /* Before a hop: makes its Cookie line, of the script's cookies and the jar's. */
 void tt__http_put_cookies(struct tt_http_call *c);

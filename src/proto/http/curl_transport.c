@@ -38,6 +38,7 @@ struct carrier {
     int bind_errno;
     char connect_to_text[72];
     struct curl_slist connect_to;
+    bool is_special, without_lines;
     bool has_connect_to, has_custom_method, head_complete;
     bool paused;   /* the body is not read on: the stream is full */
     bool starved;  /* the request is not written on: its source waits */
@@ -264,8 +265,10 @@ static void set_headers(struct carrier *c, const struct tt_http_exchange *x)
     }
     static char no_accept[] = "Accept:", no_expect[] = "Expect:", no_type[] = "Content-Type:",
                 closes[] = "Connection: close";
-    c->lines[n++].data = no_accept;
-    if (c->shape == SHAPE_POST) {
+    bool is_signed = x->special && *x->special->sigv4; /* it would sign lines that are not sent */
+    if (!is_signed)
+        c->lines[n++].data = no_accept;
+    if (c->shape == SHAPE_POST && !is_signed) {
         c->lines[n++].data = no_expect;
         if (!x->has_content_type)
             c->lines[n++].data = no_type;
@@ -274,6 +277,9 @@ static void set_headers(struct carrier *c, const struct tt_http_exchange *x)
         c->lines[n++].data = closes;
     for (size_t i = 0; i < n; i++)
         c->lines[i].next = i + 1 < n ? &c->lines[i + 1] : NULL;
+    if ((n == 0) != c->without_lines)
+        curl_easy_setopt(easy, CURLOPT_HTTPHEADER, n ? c->lines : NULL);
+    c->without_lines = n == 0;
 }
 
 /* libcurl has three shapes of a request; any other method is one of them under another name. */
@@ -327,6 +333,36 @@ static void set_connect_to(struct carrier *c, const struct tt_http_exchange *x)
     c->has_connect_to = wanted;
 }
 
+static const char *or_null(const char *text)
+{
+    return *text ? text : NULL;
+}
+
+static void set_special(struct carrier *c, const struct tt_http_exchange *x)
+{
+    static const struct tt_http_special none = {0};
+    static const long versions[] = {
+        [TT_HTTP_VERSION_ANY] = CURL_HTTP_VERSION_2TLS,
+        [TT_HTTP_VERSION_1_0] = CURL_HTTP_VERSION_1_0,
+        [TT_HTTP_VERSION_1_1] = CURL_HTTP_VERSION_1_1,
+        [TT_HTTP_VERSION_2] = CURL_HTTP_VERSION_2TLS,
+        [TT_HTTP_VERSION_2_PRIOR] = CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE,
+        [TT_HTTP_VERSION_3] = CURL_HTTP_VERSION_3,
+    };
+    const struct tt_http_special *s = x->special ? x->special : &none;
+    CURL *easy = c->transfer.easy;
+    if (!x->special && !c->is_special)
+        return;
+    c->is_special = x->special != NULL;
+    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, versions[s->version]);
+    curl_easy_setopt(easy, CURLOPT_PROXY, s->proxy); /* "" also keeps libcurl from its own look */
+    curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, or_null(s->unix_socket));
+    curl_easy_setopt(easy, CURLOPT_USERPWD, or_null(s->userpwd));
+    curl_easy_setopt(easy, CURLOPT_AWS_SIGV4, or_null(s->sigv4));
+    if (!*s->sigv4)
+        curl_easy_setopt(easy, CURLOPT_HTTPAUTH, *s->userpwd ? CURLAUTH_NTLM : CURLAUTH_BASIC);
+}
+
 static void curl_start(void *self, struct tt_http_session *s, struct tt_http_exchange *x)
 {
     struct transport *t = self;
@@ -343,6 +379,7 @@ static void curl_start(void *self, struct tt_http_session *s, struct tt_http_exc
     set_headers(c, x);
     set_body(c, x);
     set_connect_to(c, x);
+    set_special(c, x);
     tt_curl_start(t->curl, &c->transfer);
 }
 

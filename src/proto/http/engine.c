@@ -80,6 +80,7 @@ void tt_http_vu_iteration_end(struct tt_http_engine *e, struct tt_http_vu *hv)
 
 static bool engine_open(struct tt_http_engine *e, struct tt_err *err)
 {
+    e->proxies = tt_http_proxies_of_environment();
     e->carrier = e->transport->open(e->w->loop, e->opt, err);
     if (!e->carrier)
         return false;
@@ -124,6 +125,12 @@ struct tt_http_call *tt_http_call_get(struct tt_http_engine *e, struct tt_vu *vu
     c->body = NULL;
     c->source = NULL;
     c->body_len = 0;
+    c->auth = TT_HTTP_AUTH_BASIC;
+    if (c->is_special) {
+        c->special = (struct tt_http_special){0};
+        c->is_special = false;
+    }
+    c->ignores_proxies = c->answers_challenge = false;
     c->hop = 0;
     c->own_referer = c->streams = c->ended = false;
     c->has_local = e->net && tt_network_local_ip(e->net, vu->id_in_instance, &c->local);

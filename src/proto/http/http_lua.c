@@ -74,6 +74,8 @@ int tt__http_send(lua_State *L, const char *what, const char *method)
 {
     struct tt_http_call *c = tt__http_call_new(L, what, method);
     tt__http_read_request(L, c, what);
+    if (lua_isfunction(L, 2))
+        return tt__http_upload(L, c, what);
     if (c->streams)
         return tt__http_stream(L, c);
     tt_http_call_start(c);

@@ -63,6 +63,10 @@ extern const struct tt_module tt_module_http;
 void tt__http_jar_open(lua_State *L); /* makes the metatable, pushes http.CookieJar */
 int tt__http_l_cookie_jar(lua_State *L);
 
+/* upload_lua.c */
+/* The function at 2 gives the body. */
+int tt__http_upload(lua_State *L, struct tt_http_call *c, const char *what);
+
 /* multipart_lua.c */
 void tt__http_file_open(lua_State *L); /* makes the metatable */
 int tt__http_l_file(lua_State *L);

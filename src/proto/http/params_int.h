@@ -54,6 +54,14 @@ struct tt__http_form {
 void tt__http_put_form(lua_State *L, const struct tt__http_request *r,
                        const struct tt__http_form *form);
 
+/* route_lua.c */
+void tt__param_auth(lua_State *L, struct tt__http_request *r, const char *name);
+void tt__param_aws(lua_State *L, struct tt__http_request *r, const char *name);
+void tt__param_http_version(lua_State *L, struct tt__http_request *r, const char *name);
+void tt__param_proxy(lua_State *L, struct tt__http_request *r, const char *name);
+void tt__param_unix_socket(lua_State *L, struct tt__http_request *r, const char *name);
+void tt__http_check_route(lua_State *L, const struct tt__http_request *r);
+
 /* compression_lua.c */
 void tt__param_compression(lua_State *L, struct tt__http_request *r, const char *name);
 /* Encodes the text at TT__ARG_BODY. */

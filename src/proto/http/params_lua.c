@@ -96,13 +96,17 @@ static void read_reconnect(lua_State *L, struct tt__http_request *r, const char 
 }
 
 static const struct tt__http_param params[] = {
+    {"auth", tt__param_auth},
+    {"aws", tt__param_aws},
     {"compression", tt__param_compression},
     {"cookies", tt__param_cookies},
     {"headers", tt__param_headers},
+    {"http_version", tt__param_http_version},
     {"jar", tt__param_jar},
     {"json", read_json},
     {"name", read_name},
     {"on_chunk", read_on_chunk},
+    {"proxy", tt__param_proxy},
     {"query", tt__param_query},
     {"reconnect", read_reconnect},
     {"redirects", read_redirects},
@@ -111,6 +115,7 @@ static const struct tt__http_param params[] = {
     {"tags", read_tags},
     {"throw", read_throw},
     {"timeout", read_timeout},
+    {"unix_socket", tt__param_unix_socket},
 };
 enum { N_PARAMS = sizeof params / sizeof *params };
 
@@ -185,5 +190,6 @@ void tt__http_read_request(lua_State *L, struct tt_http_call *c, const char *wha
     name_tag(L, &r);
     tt__http_add_query(L, &r);
     tt__http_read_body(L, &r);
+    tt__http_check_route(L, &r);
     lua_settop(L, top);
 }

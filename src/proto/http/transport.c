@@ -5,7 +5,7 @@
 #include "proto/http/transport.h"
 #include "base/memory.h"
 
-enum { H1, CURL_, N };
+enum { H1, CURL_, N, OLD = N, SLOTS };
 static const struct tt_http_transport *const parts[N] = {
     [H1] = &tt_http_h1_transport,
     [CURL_] = &tt_http_curl_transport,
@@ -15,13 +15,22 @@ struct both {
     void *self[N];
 };
 struct halves {
-    struct tt_http_session *session[N];
+    struct tt_http_session *session[SLOTS];
 };
 
 /* Ours speaks HTTP/1.1 without TLS; whatever needs more is libcurl's. */
 static int pick(const struct tt_http_exchange *x)
 {
-    return x->https ? CURL_ : H1;
+    return x->https || x->special ? CURL_ : H1;
+}
+
+/* Which of a VU's sessions: libcurl would send a request of HTTP/1 on an HTTP/2 connection that is
+ * at hand, so those have connections of their own. */
+static int slot(const struct tt_http_exchange *x)
+{
+    bool old = x->special && (x->special->version == TT_HTTP_VERSION_1_0 ||
+                              x->special->version == TT_HTTP_VERSION_1_1);
+    return old ? OLD : pick(x);
 }
 
 static void *both_open(struct tt_loop *loop, const struct tt_options *opt, struct tt_err *err)
@@ -63,9 +72,11 @@ static void both_session_free(void *self, struct tt_http_session *s)
 {
     struct both *b = self;
     struct halves *h = halves_of(s);
-    for (int i = 0; i < N; i++)
+    for (int i = 0; i < SLOTS; i++) {
+        int part = i == OLD ? CURL_ : i;
         if (h->session[i])
-            parts[i]->session_free(b->self[i], h->session[i]);
+            parts[part]->session_free(b->self[part], h->session[i]);
+    }
     tt_free(h);
 }
 
@@ -73,10 +84,10 @@ static void both_start(void *self, struct tt_http_session *s, struct tt_http_exc
 {
     struct both *b = self;
     struct halves *h = halves_of(s);
-    int i = pick(x);
-    if (!h->session[i])
-        h->session[i] = parts[i]->session_new(b->self[i]);
-    parts[i]->start(b->self[i], h->session[i], x);
+    int i = pick(x), at = slot(x);
+    if (!h->session[at])
+        h->session[at] = parts[i]->session_new(b->self[i]);
+    parts[i]->start(b->self[i], h->session[at], x);
 }
 
 static void both_cancel(void *self, struct tt_http_exchange *x)

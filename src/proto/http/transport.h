@@ -33,6 +33,23 @@ struct tt_http_source {
     bool (*rewind)(struct tt_http_source *s); /* to its begin; false: it cannot */
 };
 
+/* What only libcurl does. An empty text is none. */
+enum tt_http_version {
+    TT_HTTP_VERSION_ANY,
+    TT_HTTP_VERSION_1_0,
+    TT_HTTP_VERSION_1_1,
+    TT_HTTP_VERSION_2,
+    TT_HTTP_VERSION_2_PRIOR, /* without asking the server first, also without TLS */
+    TT_HTTP_VERSION_3
+};
+struct tt_http_special {
+    enum tt_http_version version;
+    char proxy[512];       /* URL */
+    char unix_socket[108]; /* path; as long as sun_path */
+    char userpwd[512];     /* for NTLM and sigv4 */
+    char sigv4[128];       /* CURLOPT_AWS_SIGV4's text */
+};
+
 struct tt_http_exchange {
     /* To send. Borrowed from start until done or cancel. */
     const char *method;
@@ -45,7 +62,8 @@ struct tt_http_exchange {
     bool has_content_type; /* among them */
     const char *upload;    /* the request's body; NULL: none */
     size_t upload_len;
-    struct tt_http_source *source; /* or this */
+    struct tt_http_source *source;         /* or this */
+    const struct tt_http_special *special; /* NULL: nothing special */
     enum tt_http_keep keep;
     uint64_t max_body;  /* bytes of a kept body; 0: no limit */
     uint64_t max_ratio; /* of decoded to wire bytes of a compressed body; 0: no limit */

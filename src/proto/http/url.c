@@ -194,25 +194,28 @@ bool tt_http_url_wire(const struct tt_http_url *u, struct tt_buf *out)
     return true;
 }
 
-bool tt_http_url_basic_auth(const struct tt_http_url *u, struct tt_buf *out)
+bool tt_http_url_userinfo(const struct tt_http_url *u, struct tt_buf *out)
 {
-    struct tt_buf plain;
-    tt_buf_init(&plain, 64 * 1024);
     const char *p = u->userinfo.p, *end = p + u->userinfo.n;
     bool ok = true;
     for (; ok && p < end; p++) {
         int hi, lo;
         if (*p == '%' && end - p > 2 && (hi = hex(p[1])) >= 0 && (lo = hex(p[2])) >= 0) {
-            ok = tt_buf_putc(&plain, (char)(hi << 4 | lo));
+            ok = tt_buf_putc(out, (char)(hi << 4 | lo));
             p += 2;
         } else {
-            ok = tt_buf_putc(&plain, *p);
+            ok = tt_buf_putc(out, *p);
         }
     }
-    if (ok && !u->has_password)
-        ok = tt_buf_putc(&plain, ':');
-    ok = ok && tt_buf_puts(out, "Basic ") &&
-         tt_base64_encode(out, plain.data ? plain.data : "", plain.len, TT_BASE64_STD);
+    return ok && (u->has_password || tt_buf_putc(out, ':'));
+}
+
+bool tt_http_url_basic_auth(const struct tt_http_url *u, struct tt_buf *out)
+{
+    struct tt_buf plain;
+    tt_buf_init(&plain, 64 * 1024);
+    bool ok = tt_http_url_userinfo(u, &plain) && tt_buf_puts(out, "Basic ") &&
+              tt_base64_encode(out, plain.data, plain.len, TT_BASE64_STD);
     tt_buf_fini(&plain);
     return ok;
 }

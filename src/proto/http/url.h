@@ -37,6 +37,8 @@ bool tt_http_url_plain(const struct tt_http_url *u, const char *text, size_t n);
 /* What is sent: without userinfo and fragment; bytes that no path has are percent-encoded, in the
  * query spaces only (k6 sends the rest of it as it is written). */
 bool tt_http_url_wire(const struct tt_http_url *u, struct tt_buf *out);
+/* The decoded userinfo: "user:password". */
+bool tt_http_url_userinfo(const struct tt_http_url *u, struct tt_buf *out);
 /* "Basic <base64 of the decoded userinfo>". */
 bool tt_http_url_basic_auth(const struct tt_http_url *u, struct tt_buf *out);
 /* The URL that a redirect's Location means, seen from base: absolute, dots resolved, spaces and
