@@ -125,6 +125,12 @@ function CookieJar:delete(url, name) end
 ---@field id string?
 ---@field retry integer? # milliseconds
 
+---@class ttload.http.request # or by position: { method, url, body, params }
+---@field method? string # "GET"
+---@field url string
+---@field body? string|table<string, any>
+---@field params? ttload.http.params
+
 ---@class ttload.http
 local M = { CookieJar = CookieJar }
 
@@ -191,5 +197,9 @@ function M.request(method, url, body, params) end
 ---@return ttload.http.response
 ---@return integer events
 function M.sse(url, params, fn) end
+
+---@param requests table<any, string|ttload.http.request|any[]> # a list or a map
+---@return table<any, ttload.http.response> # the same keys
+function M.batch(requests) end
 
 return M

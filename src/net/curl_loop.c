@@ -51,6 +51,8 @@ static void stamp_fresh(struct tt_curl *c)
         struct tt_transfer *t = c->fresh;
         c->fresh = t->next_fresh;
         t->sent_ns = now;
+        if (t->sent && t->running)
+            t->sent(t);
     }
 }
 

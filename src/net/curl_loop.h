@@ -19,6 +19,8 @@ struct tt_transfer {
     uint64_t prereq_ns; /* connection ready, the request is written next */
     uint64_t sent_ns;   /* the first write has returned (all of a small request) */
     curl_socket_t fd;   /* the socket that libcurl watches for it, or watched last; -1: none yet */
+    void (*sent)(
+        struct tt_transfer *t); /* sent_ns has been stamped; may start transfers; or NULL */
     bool running;
     struct tt_curl *curl; /* these two are curl_loop's own */
     struct tt_transfer *next_fresh;

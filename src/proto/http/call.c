@@ -85,7 +85,10 @@ static void finish(struct tt_http_call *c)
     tt_timer_stop(c->engine->w->loop, &c->timer);
     if (c->x.error.code && !c->throws)
         tt__http_warn(c, "request failed", c->x.error.text);
-    tt_http_call_wake(c);
+    if (c->on_end)
+        c->on_end(c);
+    else
+        tt_http_call_wake(c);
 }
 
 static void emit(struct tt_http_call *c)
@@ -502,11 +505,18 @@ static void on_timer(struct tt_timer *t)
     }
 }
 
-void tt_http_call_start(struct tt_http_call *c)
+void tt_http_call_hold(struct tt_http_call *c)
 {
     TT_ASSERT(c->engine->idle == c && !c->active);
     c->engine->idle = c->next;
     c->next = NULL;
+    c->held = true;
+}
+
+void tt_http_call_start(struct tt_http_call *c)
+{
+    if (!c->held)
+        tt_http_call_hold(c);
     c->active = true;
     c->x.done = on_exchange;
     c->lookup.done = on_looked_up;

@@ -6,6 +6,7 @@
  * texts it points to stay on the waiting coroutine's stack. When the op is finished the binding
  * reads the results and puts the call back; when the fiber is killed the op's cancel does. */
 #pragma once
+#include "base/map.h"
 #include "net/resolve.h"
 #include "proto/http/jar.h"
 #include "proto/http/proxies.h"
@@ -72,9 +73,11 @@ struct tt_http_call {
     struct tt_timer timer;
     uint64_t deadline_ns, dial_deadline_ns;
     bool looking_up, active;
-    bool ended;       /* the last response is there, or the failure */
-    void *owner;      /* of a stream: the binding's */
-    bool own_referer; /* among lines: of the hop before, not the script's */
+    bool ended;                             /* the last response is there, or the failure */
+    void *owner;                            /* of a stream: the binding's; or whoever set on_end */
+    void (*on_end)(struct tt_http_call *c); /* instead of finishing op; NULL: op */
+    bool held;                              /* taken out of the pool before it starts */
+    bool own_referer;                       /* among lines: of the hop before, not the script's */
     bool has_local;
     struct tt_ip local; /* source address */
     struct tt_address addrs[TT_HTTP_ADDRESSES_MAX];
@@ -99,6 +102,7 @@ struct tt_http_engine {
     struct tt_resolver *resolver;
     uint64_t max_body, max_ratio; /* of the options */
     struct tt_http_call *idle;
+    struct tt_map http1_origins; /* "host:port" of https that batches found without HTTP/2 */
     const struct tt_op_class *op_class;
     struct tt_http_proxies proxies;
     struct tt_http_tag_cache tags;
@@ -133,6 +137,8 @@ void tt_http_call_start(struct tt_http_call *c);
 void tt_http_call_fed(struct tt_http_call *c);
 /* Finishes op, unless it is: a source wants more. */
 void tt_http_call_wake(struct tt_http_call *c);
+/* Takes a call that is filled in out of the pool, to be started, cancelled or put back later. */
+void tt_http_call_hold(struct tt_http_call *c);
 /* A stream: what lay in x.body was taken; reads on. To wait for more, init op again. */
 void tt_http_call_taken(struct tt_http_call *c);
 /* A stream: the response ends here, because the script has seen enough, or cannot use it: why. */

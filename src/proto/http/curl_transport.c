@@ -174,6 +174,13 @@ static int on_socket_made(void *arg, curl_socket_t fd, curlsocktype purpose)
 
 static void on_transfer_done(struct tt_transfer *t, CURLcode result);
 
+static void on_transfer_sent(struct tt_transfer *t)
+{
+    struct carrier *c = (struct carrier *)((char *)t - offsetof(struct carrier, transfer));
+    if (c->x && c->x->ready)
+        c->x->ready(c->x);
+}
+
 static void set_tls(CURL *easy, const struct tt_options *opt)
 {
     /* The default CAPATH switches libcurl's cache of parsed certificates off: 20 ms a connection */
@@ -192,6 +199,7 @@ static struct carrier *carrier_new(struct transport *t)
     const struct tt_options *opt = t->opt;
     c->owner = t;
     c->transfer.done = on_transfer_done;
+    c->transfer.sent = on_transfer_sent;
     CURL *easy = tt_curl_easy_new(t->curl, &c->transfer);
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, c->error);
     curl_easy_setopt(easy, CURLOPT_PROXY, "");

@@ -52,6 +52,7 @@ void tt_http_engine_fini(struct tt_http_engine *e)
     if (e->resolver)
         tt_resolver_free(e->resolver);
     tt_http_tag_cache_fini(&e->tags);
+    tt_map_fini(&e->http1_origins, NULL);
 }
 
 void tt_http_vu_fini(struct tt_http_engine *e, struct tt_http_vu *hv)
@@ -133,6 +134,9 @@ struct tt_http_call *tt_http_call_get(struct tt_http_engine *e, struct tt_vu *vu
     c->ignores_proxies = c->answers_challenge = false;
     c->hop = 0;
     c->own_referer = c->streams = c->ended = false;
+    c->owner = NULL;
+    c->on_end = NULL;
+    c->x.ready = NULL;
     c->has_local = e->net && tt_network_local_ip(e->net, vu->id_in_instance, &c->local);
     return c;
 }
@@ -157,6 +161,7 @@ void tt_http_call_put(struct tt_http_call *c)
     tt_http_jar_unref(c->jar);
     c->jar = NULL;
     c->vu = NULL;
+    c->held = false;
     c->next = c->engine->idle;
     c->engine->idle = c;
 }

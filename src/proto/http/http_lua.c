@@ -23,8 +23,16 @@ static const struct tt_op_class op_class = {"http request", cancel};
 /* --- requests ----------------------------------------------------------------------------------
  */
 
-/* The call failed and params or options say that this raises. */
-static int raise_failure(lua_State *L, struct tt_http_call *c)
+bool tt__http_raises(struct tt_http_call *c)
+{
+    bool switched = !c->x.error.code && c->status.code == 101;
+    if (switched)
+        tt_http_error_set(&c->x.error, TT_HTTP_E_OTHER,
+                          "the server switches protocols (status 101), which http cannot follow");
+    return c->x.error.code && (c->throws || switched);
+}
+
+void tt__http_push_failure(lua_State *L, struct tt_http_call *c)
 {
     tt_buf_clear(&c->wire);
     tt_http_call_show_url(c, &c->wire);
@@ -32,21 +40,17 @@ static int raise_failure(lua_State *L, struct tt_http_call *c)
     lua_pushfstring(L, "http: %s %s: %s", c->method, c->wire.len ? c->wire.data : "",
                     c->x.error.text);
     lua_concat(L, 2);
-    tt_http_call_put(c);
-    return lua_error(L);
 }
 
 int tt__http_answer(lua_State *L, struct tt_http_call *c)
 {
-    bool switched = !c->x.error.code && c->status.code == 101;
-    if (switched)
-        tt_http_error_set(&c->x.error, TT_HTTP_E_OTHER,
-                          "the server switches protocols (status 101), which http cannot follow");
-    if (c->x.error.code && (c->throws || switched))
-        return raise_failure(L, c);
-    tt__http_response_push(L, c, 2);
+    bool raises = tt__http_raises(c);
+    if (raises)
+        tt__http_push_failure(L, c);
+    else
+        tt__http_response_push(L, c, 2);
     tt_http_call_put(c);
-    return 1;
+    return raises ? lua_error(L) : 1;
 }
 
 static int answered(lua_State *L, int status, lua_KContext op)
@@ -138,17 +142,25 @@ static int l_options(lua_State *L)
     return with_body(L, "http.options", "OPTIONS");
 }
 
-/* request(method, url, body?, params?): any method name, sent as it is written. */
-static int l_request(lua_State *L)
+bool tt__http_is_method(lua_State *L, int idx)
 {
     static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_";
     size_t n;
+    if (lua_type(L, idx) != LUA_TSTRING)
+        return false;
+    const char *method = lua_tolstring(L, idx, &n);
+    return n && strspn(method, letters) == n;
+}
+
+/* request(method, url, body?, params?): any method name, sent as it is written. */
+static int l_request(lua_State *L)
+{
     at_most(L, 4, "http.request", "method, url, body and params");
     if (lua_type(L, 1) != LUA_TSTRING)
         return luaL_error(L, "http.request: method: text is expected, not a %s",
                           luaL_typename(L, 1));
-    const char *method = lua_tolstring(L, 1, &n);
-    if (n == 0 || strspn(method, letters) != n)
+    const char *method = lua_tostring(L, 1);
+    if (!tt__http_is_method(L, 1))
         return luaL_error(L, "http.request: '%s' is no method name", method);
     lua_rotate(L, 1, -1); /* the method's text stays at the end */
     return tt__http_send(L, "http.request", method);
@@ -182,6 +194,7 @@ static int open_http(lua_State *L)
         {"del", l_del},
         {"options", l_options},
         {"request", l_request},
+        {"batch", tt__http_l_batch},
         {"cookie_jar", tt__http_l_cookie_jar},
         {"expected_statuses", tt__http_l_expected_statuses},
         {"set_response_callback", tt__http_l_set_response_callback},
@@ -191,6 +204,7 @@ static int open_http(lua_State *L)
         {NULL, NULL},
     };
     tt__http_response_open(L);
+    tt__http_batch_open(L);
     tt__http_stream_open(L);
     tt__http_url_open(L);
     tt__http_file_open(L);

@@ -22,6 +22,15 @@ struct tt__http_page {
 int tt__http_submit_form(lua_State *L, const struct tt__http_page *page);
 int tt__http_click_link(lua_State *L, const struct tt__http_page *page);
 
+/* Does its failure raise? */
+bool tt__http_raises(struct tt_http_call *c);
+void tt__http_push_failure(lua_State *L, struct tt_http_call *c); /* the message that is raised */
+bool tt__http_is_method(lua_State *L, int idx);
+
+/* batch_lua.c */
+void tt__http_batch_open(lua_State *L); /* makes the metatable */
+int tt__http_l_batch(lua_State *L);
+
 /* stream_lua.c: what holds a call whose body is taken in pieces */
 void tt__http_stream_open(lua_State *L); /* makes the metatable */
 /* Pushes a holder that cancels its call when the frame is left by an error or a kill. Then start

@@ -90,6 +90,9 @@ struct tt_http_exchange {
      * from inside the transport: must neither cancel nor resume, nor run Lua. */
     void (*arrived)(struct tt_http_exchange *x);
 
+    /* The connection is there and the request on its way; NULL: nobody asks. May start exchanges.
+     * Only of connections that can carry several at once. */
+    void (*ready)(struct tt_http_exchange *x);
     /* No transport frame is on the stack that minds new exchanges. Must not run Lua. */
     void (*done)(struct tt_http_exchange *x);
     void *carrier; /* the transport's, while it is under way */
