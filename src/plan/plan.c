@@ -204,9 +204,21 @@ static void check_choices(struct build *b)
     if (o->max_redirects < 0)
         tt__problem(&b->problems, "max_redirects: expected 0 or more, found %lld",
                     (long long)o->max_redirects);
+    if (o->batch < 0 || o->batch_per_host < 0)
+        tt__problem(&b->problems, "batch and batch_per_host: expected 0 (no limit) or more");
+    if (o->set[TT_OPT_rps] && !(o->rps >= 0 && o->rps <= 1e9))
+        tt__problem(&b->problems, "rps: expected 0 (no limit) or more");
     if (!o->setup_timeout || !o->teardown_timeout || !o->max_cpu_time)
         tt__problem(&b->problems,
                     "setup_timeout, teardown_timeout and max_cpu_time must be above 0");
+}
+
+static void limit_rate(struct tt_plan *p)
+{
+    if (!p->opt.set[TT_OPT_rps] || !(p->opt.rps > 0))
+        return;
+    p->rate_limit = tt_arena_alloc(&p->arena, sizeof *p->rate_limit);
+    p->rate_limit->interval_ns = (uint64_t)((double)TT_NS_PER_S / p->opt.rps);
 }
 
 static void settle_workers(struct tt_plan *p)
@@ -238,6 +250,7 @@ bool tt_plan_build(struct tt_plan *p, struct tt_registry *r,
     tt_network_read(&p->network, &p->arena, &p->opt, network_problem, &b);
     check_choices(&b);
     choose_system_tags(&b);
+    limit_rate(p);
     n_before = b.problems.n;
     for (size_t i = 0; i < p->n_scenarios; i++) {
         const struct tt_scenario *sc = &p->scenarios[i];

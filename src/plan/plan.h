@@ -7,6 +7,7 @@
 #include "metric/threshold.h"
 #include "plan/network.h"
 #include "plan/options.h"
+#include "plan/rate_limit.h"
 #include "plan/segment.h"
 
 struct tt_stage {
@@ -59,8 +60,9 @@ struct tt_threshold_set {
 struct tt_plan {
     struct tt_arena arena;
     struct tt_options opt;
-    struct tt_network network;     /* of the options */
-    struct tt_scenario *scenarios; /* sorted by (start_time, name) */
+    struct tt_network network;        /* of the options */
+    struct tt_rate_limit *rate_limit; /* of the option rps; NULL: none */
+    struct tt_scenario *scenarios;    /* sorted by (start_time, name) */
     size_t n_scenarios;
     struct tt_threshold_set *thresholds;
     size_t n_thresholds;

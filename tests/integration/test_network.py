@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Where connections may go, from where, and by which address: the same for HTTP and WebSocket."""
+import time
+
 from ttload_case import Case, HttpServer, WsServer
 
 
@@ -11,13 +13,18 @@ async def say_from(ws):
 class Network(Case):
     def setUp(self):
         super().setUp()
-        self.sources = []
+        self.sources, self.times = [], []
         self.http, self.ws = HttpServer(self.answer), WsServer(say_from)
         self.addCleanup(self.http.stop)
         self.addCleanup(self.ws.stop)
 
     def answer(self, h, body):
         self.sources.append(h.client_address[0])
+        self.times.append(time.monotonic())
+        left = int(h.path[7:]) if h.path.startswith("/again/") else 0
+        if left:
+            h.send(302, b"", ("Location", f"/again/{left - 1}"))
+            return
         h.send(200, h.client_address[0].encode())
 
     def test_refused_names_and_networks_are_errors_with_their_codes(self):
@@ -61,6 +68,27 @@ class Network(Case):
     def test_a_vu_keeps_its_connection_whatever_address_is_chosen(self):
         self.passes(f'for _ = 1, 10 do http.get("http://any.localhost:{self.http.port}/") end', "--dns", "select=random")
         self.assertEqual(self.http.connections, 1)
+
+    def test_a_rate_limit_spaces_the_requests_of_all_vus(self):
+        self.passes(f'for _ = 1, 5 do http.get("{self.http.url}/") end', "--rps", "100", "--vus", "4",
+                    "--iterations", "4")
+        self.assertEqual(len(self.sources), 20)
+        times = sorted(self.times)
+        self.assertGreaterEqual(times[-1] - times[0], 0.15)  # 19 gaps of 10 ms; threads answer late at times
+
+    def test_redirects_count_for_the_rate_where_asked(self):
+        for extra, least in ((), 0), (("--rps-redirects",), 0.3):
+            self.times.clear()
+            self.passes(f'expect(http.get("{self.http.url}/again/4").status, 200)', "--rps", "10", *extra)
+            self.assertEqual(len(self.times), 5)
+            self.assertGreaterEqual(self.times[-1] - self.times[0], least)
+
+    def test_a_wait_for_the_turn_ends_with_its_iteration(self):
+        self.passes(f"""
+          http.get("{self.http.url}/")
+          local task = tt.spawn(function() http.get("{self.http.url}/") end)
+          tt.sleep(0.01) task:cancel()""", "--rps", "0.01")
+        self.assertEqual(len(self.sources), 1)
 
     def test_faults_of_the_options_are_told_together(self):
         result = self.script("", "--local-ips", "10.0.0.300", "--dns", "select=last", "--block-hostnames", "a*b")

@@ -19,6 +19,7 @@
 enum { URL_MAX = 1024 * 1024 };
 
 static void begin_hop(struct tt_http_call *c);
+static void next_hop(struct tt_http_call *c);
 static void stop(struct tt_http_call *c);
 
 /* What an exchange brings back, as if nothing had come. */
@@ -246,7 +247,7 @@ static void follow(struct tt_http_call *c, struct tt_slice location)
     c->hop++;
     c->bad_url = why;
     if (good)
-        begin_hop(c);
+        next_hop(c);
     else
         refuse_url(c);
 }
@@ -460,11 +461,13 @@ static void begin_hop(struct tt_http_call *c)
 /* Stops what is under way; c->x then tells what had happened. */
 static void stop(struct tt_http_call *c)
 {
-    if (c->looking_up)
+    if (c->in_turn)
+        tt_timer_stop(c->engine->w->loop, &c->turn);
+    else if (c->looking_up)
         tt_resolve_cancel(c->engine->resolver, &c->lookup);
     else
         c->engine->transport->cancel(c->engine->carrier, &c->x);
-    c->looking_up = false;
+    c->looking_up = c->in_turn = false;
 }
 
 /* What took too long; dialled as it was before the exchange was stopped. */
@@ -488,7 +491,8 @@ static void on_timer(struct tt_timer *t)
         (struct tt_http_call *)((char *)t - offsetof(struct tt_http_call, timer));
     uint64_t now = tt_loop_now(c->engine->w->loop);
     bool looking_up = c->looking_up;
-    bool dialled = !looking_up && c->engine->transport->dialled(c->engine->carrier, &c->x);
+    bool dialled =
+        !looking_up && !c->in_turn && c->engine->transport->dialled(c->engine->carrier, &c->x);
     if (now >= c->deadline_ns) {
         stop(c);
         fail_hop(c, TT_HTTP_E_TIMEOUT, timeout_text(c, looking_up, dialled));
@@ -504,6 +508,63 @@ static void on_timer(struct tt_timer *t)
         fail_hop(c, TT_HTTP_E_DIAL_TIMEOUT, "dial: i/o timeout");
     }
 }
+
+/* The first hop; the time-out counts from here. */
+static void go(struct tt_http_call *c)
+{
+    uint64_t now = tt_loop_now(c->engine->w->loop);
+    c->deadline_ns = c->timeout_ns < TT_NEVER - now ? now + c->timeout_ns : TT_NEVER;
+    if (c->parsed.fault) {
+        refuse_url(c);
+    } else if (c->timeout_ns == 0) {
+        reset_results(&c->x);
+        c->x.at.begin = now;
+        fail_hop(c, TT_HTTP_E_TIMEOUT, "request timeout: it is 0");
+    } else {
+        begin_hop(c);
+    }
+}
+
+/* --- the option rps ------------------------------------------------------------------------------
+ */
+
+static void on_turn(struct tt_timer *t)
+{
+    struct tt_http_call *c =
+        (struct tt_http_call *)((char *)t - offsetof(struct tt_http_call, turn));
+    c->in_turn = false;
+    if (c->hop)
+        begin_hop(c);
+    else
+        go(c);
+}
+
+/* False: it is its turn already. */
+static bool waits_for_turn(struct tt_http_call *c)
+{
+    struct tt_worker *w = c->engine->w;
+    struct tt_rate_limit *limit = w->plan ? w->plan->rate_limit : NULL;
+    if (!limit)
+        return false;
+    uint64_t now = tt_loop_now(w->loop), due = tt_rate_limit_take(limit, now);
+    c->in_turn = due > now;
+    if (c->in_turn)
+        tt_timer_start(w->loop, &c->turn, due);
+    return c->in_turn;
+}
+
+static void next_hop(struct tt_http_call *c)
+{
+    if (!c->engine->opt || !c->engine->opt->rps_redirects || !waits_for_turn(c)) {
+        begin_hop(c);
+        return;
+    }
+    c->dial_deadline_ns = TT_NEVER; /* of the hop before */
+    arm(c);
+}
+
+/* --- begin and end -------------------------------------------------------------------------------
+ */
 
 void tt_http_call_hold(struct tt_http_call *c)
 {
@@ -523,18 +584,10 @@ void tt_http_call_start(struct tt_http_call *c)
     size_t n = c->parsed.host.n < sizeof c->first_host ? c->parsed.host.n : 0;
     memcpy(c->first_host, c->parsed.host.p, n);
     c->first_host[n] = '\0';
-    uint64_t now = tt_loop_now(c->engine->w->loop);
-    c->deadline_ns = c->timeout_ns < TT_NEVER - now ? now + c->timeout_ns : TT_NEVER;
     tt_timer_init(&c->timer, on_timer);
-    if (c->parsed.fault) {
-        refuse_url(c);
-    } else if (c->timeout_ns == 0) {
-        reset_results(&c->x);
-        c->x.at.begin = now;
-        fail_hop(c, TT_HTTP_E_TIMEOUT, "request timeout: it is 0");
-    } else {
-        begin_hop(c);
-    }
+    tt_timer_init(&c->turn, on_turn);
+    if (c->parsed.fault || !waits_for_turn(c))
+        go(c);
 }
 
 void tt_http_call_cancel(struct tt_http_call *c)

@@ -72,7 +72,9 @@ struct tt_http_call {
     struct tt_lookup lookup;
     struct tt_timer timer;
     uint64_t deadline_ns, dial_deadline_ns;
+    struct tt_timer turn; /* of the option rps */
     bool looking_up, active;
+    bool in_turn;                           /* waits for its turn */
     bool ended;                             /* the last response is there, or the failure */
     void *owner;                            /* of a stream: the binding's; or whoever set on_end */
     void (*on_end)(struct tt_http_call *c); /* instead of finishing op; NULL: op */
