@@ -11,11 +11,13 @@
 #include "net/conn_int.h"
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -120,6 +122,46 @@ static bool set_store(SSL_CTX *ctx, const struct tt_options *opt, struct tt_err 
     return true;
 }
 
+/* --- versions, ciphers, the key log --------------------------------------------------------------
+ */
+
+static pthread_once_t keylog_once = PTHREAD_ONCE_INIT;
+static int keylog_fd = -1; /* written once */
+
+static void open_keylog(void)
+{
+    const char *path = getenv("SSLKEYLOGFILE");
+    if (path && *path)
+        keylog_fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+    if (keylog_fd >= 0)
+        fchmod(keylog_fd, 0600); /* libcurl may have made it */
+}
+
+/* A line is one write: threads append. */
+static void on_keylog(const SSL *ssl, const char *line)
+{
+    char text[512];
+    int n = snprintf(text, sizeof text, "%s\n", line);
+    (void)ssl;
+    if (n > 0 && n < (int)sizeof text && write(keylog_fd, text, (size_t)n) < 0)
+        return; /* a full disk is no failure of the test */
+}
+
+void tt_tls_apply(SSL_CTX *ctx, const struct tt_tls_options *t)
+{
+    pthread_once(&keylog_once, open_keylog);
+    if (keylog_fd >= 0)
+        SSL_CTX_set_keylog_callback(ctx, on_keylog);
+    if (t->min < TLS1_2_VERSION)
+        SSL_CTX_set_security_level(ctx, 0); /* their signatures are SHA-1 */
+    SSL_CTX_set_min_proto_version(ctx, t->min);
+    SSL_CTX_set_max_proto_version(ctx, t->max);
+    if (t->ciphers)
+        SSL_CTX_set_cipher_list(ctx, t->ciphers);
+    if (t->suites)
+        SSL_CTX_set_ciphersuites(ctx, t->suites);
+}
+
 /* --- profiles and sessions ------------------------------------------------------------------- */
 
 struct tt_tls_profile *tt_tls_profile_new(const struct tt_options *opt, struct tt_err *err)
@@ -127,12 +169,21 @@ struct tt_tls_profile *tt_tls_profile_new(const struct tt_options *opt, struct t
     static const unsigned char alpn[] = "\x08http/1.1";
     SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
     bool verify = !opt || !opt->insecure_skip_tls_verify;
+    struct tt_tls_options rules;
+    struct tt_arena arena;
     if (!ctx) {
         ERR_clear_error();
         tt_err_set(err, TT_EXIT_OTHER, "cannot make a TLS context");
         return NULL;
     }
-    SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION);
+    tt_arena_init(&arena);
+    if (!tt_tls_options_read(&rules, &arena, opt, err)) {
+        tt_arena_fini(&arena);
+        SSL_CTX_free(ctx);
+        return NULL;
+    }
+    tt_tls_apply(ctx, &rules);
+    tt_arena_fini(&arena);
     SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                               SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_TICKET);

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "plan/options_int.h"
+#include "plan/tls_options.h"
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -213,6 +214,14 @@ static void check_choices(struct build *b)
                     "setup_timeout, teardown_timeout and max_cpu_time must be above 0");
 }
 
+static void check_tls(struct build *b)
+{
+    struct tt_tls_options t;
+    struct tt_err err;
+    if (!tt_tls_options_read(&t, &b->p->arena, &b->p->opt, &err))
+        tt__problem(&b->problems, "%s", err.text);
+}
+
 static void limit_rate(struct tt_plan *p)
 {
     if (!p->opt.set[TT_OPT_rps] || !(p->opt.rps > 0))
@@ -251,6 +260,7 @@ bool tt_plan_build(struct tt_plan *p, struct tt_registry *r,
     check_choices(&b);
     choose_system_tags(&b);
     limit_rate(p);
+    check_tls(&b);
     n_before = b.problems.n;
     for (size_t i = 0; i < p->n_scenarios; i++) {
         const struct tt_scenario *sc = &p->scenarios[i];

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Where connections may go, from where, and by which address: the same for HTTP and WebSocket."""
+import os
 import time
 
-from ttload_case import Case, HttpServer, WsServer
+from ttload_case import Case, HttpServer, WsServer, certificate
 
 
 async def say_from(ws):
@@ -96,3 +97,47 @@ class Network(Case):
         for text in ("local_ips: '10.0.0.300'", "dns: select: 'last': expected one of first, random, round_robin",
                      "block_hostnames: 'a*b'"):
             self.assertIn(text, result.err)
+
+
+class Tls(Case):
+    """One set of options for both clients."""
+
+    def setUp(self):
+        super().setUp()
+        self.cert, key = certificate(self.folder)
+        self.server = HttpServer(lambda h, body: h.send(200, b"ok"))
+        self.server.use_tls(self.cert, key)
+        self.addCleanup(self.server.stop)
+
+    def get(self, body, *arguments, **keywords):
+        return self.passes(f'local url = "{self.server.url}/" ' + body, "--ca-file", self.cert, *arguments, **keywords)
+
+    def test_versions_have_limits(self):
+        self.get('expect(http.get(url).tls_version, "tls1.2")', "--tls-version", "tls1.2")
+        self.get('expect(http.get(url).tls_version, "tls1.2")', head='M.options.tls_version = { max = "tls1.2" }')
+        self.get('expect(http.get(url).tls_version, "tls1.3")', head='M.options.tls_version = { min = "tls1.2" }')
+        self.get('expect(http.get(url).tls_version, "tls1.3")', "--tls-version", "tls1.3")
+
+    def test_cipher_suites_are_chosen_by_their_iana_names(self):
+        for version, name in (("tls1.2", "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384"), ("tls1.3", "TLS_CHACHA20_POLY1305_SHA256")):
+            self.get(f'expect(http.get(url).tls_cipher_suite, "{name}")', "--tls-version", version, "--tls-cipher-suites", name)
+
+    def test_websockets_obey_them_too(self):
+        self.get("""local _, err = ws.open((url:gsub("^http", "ws")))
+          expect(err.status, 200)""", "--tls-version", "tls1.3")  # refused by HTTP, so TLS was fine
+        self.get("""local _, err = ws.open((url:gsub("^http", "ws")))
+          expect(err.error_code >= 1000 and err.error_code < 1400, true) expect(http.get(url).status, 0)""",
+                 "--tls-version", "tls1.2", "--tls-cipher-suites", "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256")  # not for this key
+
+    def test_keys_are_logged_for_their_owner_only(self):
+        path = os.path.join(self.folder, "keys.log")
+        self.get('http.get(url) ws.open((url:gsub("^http", "ws")))', env={"SSLKEYLOGFILE": path})
+        with open(path, encoding="ascii") as f:
+            self.assertEqual(sum(line.startswith("CLIENT_TRAFFIC_SECRET_0 ") for line in f), 2)
+        self.assertEqual(os.stat(path).st_mode & 0o777, 0o600)
+
+    def test_faults_are_told_with_the_options(self):
+        result = self.script("", "--tls-version", "ssl3")
+        self.assertEqual(result.code, 104, result.err)
+        self.assertIn("tls_version: 'ssl3': expected tls1.0", result.err)
+        self.assertIn("OpenSSL has no 'TLS_NONE'", self.script("", "--tls-cipher-suites", "TLS_NONE").err)

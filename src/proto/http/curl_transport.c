@@ -13,6 +13,7 @@
 #include "base/str.h"
 #include "net/curl_loop.h"
 #include "net/source.h"
+#include "net/tls.h"
 #include "proto/http/body.h"
 #include "proto/http/headers.h"
 #include <openssl/ssl.h>
@@ -49,6 +50,8 @@ struct carrier {
 
 struct transport {
     struct tt_curl *curl;
+    struct tt_arena arena; /* of tls */
+    struct tt_tls_options tls;
     const struct tt_options *opt;
     struct carrier *idle;
 };
@@ -181,8 +184,20 @@ static void on_transfer_sent(struct tt_transfer *t)
         c->x->ready(c->x);
 }
 
-static void set_tls(CURL *easy, const struct tt_options *opt)
+static CURLcode on_tls_context(CURL *easy, void *ctx, void *arg)
 {
+    (void)easy;
+    tt_tls_apply(ctx, arg);
+    return CURLE_OK;
+}
+
+static void set_tls(struct transport *t, CURL *easy)
+{
+    const struct tt_options *opt = t->opt;
+    if (t->tls.given) {
+        curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, on_tls_context);
+        curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, &t->tls);
+    }
     /* The default CAPATH switches libcurl's cache of parsed certificates off: 20 ms a connection */
     curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
     if (opt && opt->ca_file && *opt->ca_file)
@@ -227,7 +242,7 @@ static struct carrier *carrier_new(struct transport *t)
         curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
         curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
     }
-    set_tls(easy, opt);
+    set_tls(t, easy);
     return c;
 }
 
@@ -513,6 +528,13 @@ static void *curl_open(struct tt_loop *loop, const struct tt_options *opt, struc
         return NULL;
     struct transport *t = tt_xcalloc(1, sizeof *t);
     t->curl = curl;
+    tt_arena_init(&t->arena);
+    if (!tt_tls_options_read(&t->tls, &t->arena, opt, err)) {
+        tt_arena_fini(&t->arena);
+        tt_curl_free(curl);
+        tt_free(t);
+        return NULL;
+    }
     t->opt = opt;
     return t;
 }
@@ -526,6 +548,7 @@ static void curl_close(void *self)
         carrier_free(c);
     }
     tt_curl_free(t->curl);
+    tt_arena_fini(&t->arena);
     tt_free(t);
 }
 
