@@ -24,6 +24,8 @@
 struct tt_tls_profile {
     SSL_CTX *ctx;
     bool verify;
+    struct tt_arena arena; /* of rules */
+    struct tt_tls_options rules;
 };
 
 /* --- BIO ------------------------------------------------------------------------------------- */
@@ -147,8 +149,20 @@ static void on_keylog(const SSL *ssl, const char *line)
         return; /* a full disk is no failure of the test */
 }
 
+/* The server asks for a certificate. Without a name (an address) only one for any host fits. */
+static int on_certificate_wanted(SSL *ssl, void *arg)
+{
+    const char *host = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+    const struct tt_tls_identity *id = tt_tls_identity_for(arg, host ? host : "");
+    return !id ||
+           (SSL_use_certificate(ssl, id->cert) == 1 && SSL_use_PrivateKey(ssl, id->key) == 1 &&
+            (!id->chain || SSL_set1_chain(ssl, id->chain) == 1));
+}
+
 void tt_tls_apply(SSL_CTX *ctx, const struct tt_tls_options *t)
 {
+    if (t->n_identities)
+        SSL_CTX_set_cert_cb(ctx, on_certificate_wanted, (void *)(uintptr_t)t);
     pthread_once(&keylog_once, open_keylog);
     if (keylog_fd >= 0)
         SSL_CTX_set_keylog_callback(ctx, on_keylog);
@@ -164,26 +178,9 @@ void tt_tls_apply(SSL_CTX *ctx, const struct tt_tls_options *t)
 
 /* --- profiles and sessions ------------------------------------------------------------------- */
 
-struct tt_tls_profile *tt_tls_profile_new(const struct tt_options *opt, struct tt_err *err)
+static void set_up(SSL_CTX *ctx, bool verify)
 {
     static const unsigned char alpn[] = "\x08http/1.1";
-    SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
-    bool verify = !opt || !opt->insecure_skip_tls_verify;
-    struct tt_tls_options rules;
-    struct tt_arena arena;
-    if (!ctx) {
-        ERR_clear_error();
-        tt_err_set(err, TT_EXIT_OTHER, "cannot make a TLS context");
-        return NULL;
-    }
-    tt_arena_init(&arena);
-    if (!tt_tls_options_read(&rules, &arena, opt, err)) {
-        tt_arena_fini(&arena);
-        SSL_CTX_free(ctx);
-        return NULL;
-    }
-    tt_tls_apply(ctx, &rules);
-    tt_arena_fini(&arena);
     SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                               SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_TICKET);
@@ -193,13 +190,27 @@ struct tt_tls_profile *tt_tls_profile_new(const struct tt_options *opt, struct t
     /* Whatever certificate is trusted ends the chain, self-signed or not. */
     X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(ctx), X509_V_FLAG_PARTIAL_CHAIN);
     SSL_CTX_set_verify(ctx, verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, NULL);
-    if (verify && !set_store(ctx, opt, err)) {
-        SSL_CTX_free(ctx);
+}
+
+struct tt_tls_profile *tt_tls_profile_new(const struct tt_options *opt, struct tt_err *err)
+{
+    struct tt_tls_profile *p = tt_xcalloc(1, sizeof *p);
+    p->ctx = SSL_CTX_new(TLS_client_method());
+    p->verify = !opt || !opt->insecure_skip_tls_verify;
+    tt_arena_init(&p->arena);
+    if (!p->ctx) {
+        ERR_clear_error();
+        tt_err_set(err, TT_EXIT_OTHER, "cannot make a TLS context");
+        tt_tls_profile_free(p);
         return NULL;
     }
-    struct tt_tls_profile *p = tt_xcalloc(1, sizeof *p);
-    p->ctx = ctx;
-    p->verify = verify;
+    set_up(p->ctx, p->verify);
+    if (!tt_tls_options_read(&p->rules, &p->arena, opt, err) ||
+        (p->verify && !set_store(p->ctx, opt, err))) {
+        tt_tls_profile_free(p);
+        return NULL;
+    }
+    tt_tls_apply(p->ctx, &p->rules);
     return p;
 }
 
@@ -208,6 +219,8 @@ void tt_tls_profile_free(struct tt_tls_profile *p)
     if (!p)
         return;
     SSL_CTX_free(p->ctx);
+    tt_tls_options_fini(&p->rules);
+    tt_arena_fini(&p->arena);
     tt_free(p);
 }
 

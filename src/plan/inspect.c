@@ -69,7 +69,7 @@ static void add_option(cJSON *out, struct tt_options *o, enum tt_opt_id id)
 static bool shown(enum tt_opt_id id)
 {
     return id != TT_OPT_vus && id != TT_OPT_duration && id != TT_OPT_iterations &&
-           id != TT_OPT_stages && id != TT_OPT_scenarios &&
+           id != TT_OPT_stages && id != TT_OPT_tls_auth && id != TT_OPT_scenarios &&
            strcmp(tt__options[id].group, "run") != 0;
 }
 

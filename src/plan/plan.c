@@ -220,6 +220,7 @@ static void check_tls(struct build *b)
     struct tt_err err;
     if (!tt_tls_options_read(&t, &b->p->arena, &b->p->opt, &err))
         tt__problem(&b->problems, "%s", err.text);
+    tt_tls_options_fini(&t);
 }
 
 static void limit_rate(struct tt_plan *p)

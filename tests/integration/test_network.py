@@ -136,6 +136,30 @@ class Tls(Case):
             self.assertEqual(sum(line.startswith("CLIENT_TRAFFIC_SECRET_0 ") for line in f), 2)
         self.assertEqual(os.stat(path).st_mode & 0o777, 0o600)
 
+    def test_client_certificates_are_for_their_domains(self):
+        import ssl
+        other = os.path.join(self.folder, "client")
+        os.mkdir(other)
+        cert, key = certificate(other, "client")
+        server = HttpServer(lambda h, body: h.send(200, str(h.connection.getpeercert()["subject"]).encode()))
+        self.addCleanup(server.stop)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.cert, os.path.join(self.folder, "key.pem"))
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.load_verify_locations(cert)
+        server.server.socket = context.wrap_socket(server.server.socket, server_side=True)
+        url = f"https://localhost:{server.port}/"
+        auth = f"""
+          M.options.tls_auth = {{ {{ cert = tt.open("{cert}", "text"), key = tt.open("{key}", "text"), domains = {{ "%s" }} }} }}
+        """
+        self.get(f"""expect(http.get("{url}").body:match("client"), "client")
+                     local _, err = ws.open("wss" .. ("{url}"):sub(6))
+                     expect(err.status, 200)""", head=auth % "*host")
+        self.get(f'expect(http.get("{url}").status, 0)', head=auth % "other.test")
+        result = self.script("", head='M.options.tls_auth = { { cert = "x", key = "y" } }')
+        self.assertEqual(result.code, 104, result.err)
+        self.assertIn("tls_auth[1]: cert: no certificate", result.err)
+
     def test_faults_are_told_with_the_options(self):
         result = self.script("", "--tls-version", "ssl3")
         self.assertEqual(result.code, 104, result.err)

@@ -530,6 +530,7 @@ static void *curl_open(struct tt_loop *loop, const struct tt_options *opt, struc
     t->curl = curl;
     tt_arena_init(&t->arena);
     if (!tt_tls_options_read(&t->tls, &t->arena, opt, err)) {
+        tt_tls_options_fini(&t->tls);
         tt_arena_fini(&t->arena);
         tt_curl_free(curl);
         tt_free(t);
@@ -548,6 +549,7 @@ static void curl_close(void *self)
         carrier_free(c);
     }
     tt_curl_free(t->curl);
+    tt_tls_options_fini(&t->tls);
     tt_arena_fini(&t->arena);
     tt_free(t);
 }
