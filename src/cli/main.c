@@ -6,6 +6,7 @@
 #include "plan/options.h"
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -122,6 +123,9 @@ int main(int argc, char **argv)
     const struct sigaction ignore = {.sa_handler = SIG_IGN};
     sigaction(SIGPIPE, &ignore, NULL);
     handle_aborts();
+    /* libuv's, of which look-ups of names may hold half; with its 4, two slow names stop all
+     * others. */
+    setenv("UV_THREADPOOL_SIZE", "16", 0);
     int rc = dispatch(argc, argv, &err);
     if (err.text[0])
         fprintf(stderr, "ttload: %s\n", err.text);
