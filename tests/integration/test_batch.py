@@ -84,7 +84,8 @@ class Batch(Case):
 
     def test_misuse_raises_before_anything_is_sent(self):
         self.batch("""
-          for _, bad in ipairs { 1, { url = url, bdoy = 1 }, { "GET" }, { url }, { method = "G T", url = url } } do
+          for _, bad in ipairs { 1, { url = url, bdoy = 1 }, { "GET" }, { url }, { method = "G T", url = url },
+                                    { "GET", url, nil, { on_chunk = print } }, { "POST", url, function() end } } do
             expect(pcall(http.batch, { url .. "/a", bad }), false)
           end
           expect(pcall(http.batch, url), false) expect(pcall(http.batch), false)

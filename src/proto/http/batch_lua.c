@@ -46,8 +46,9 @@ static int l_read_entry(lua_State *L)
     struct tt_http_call *c = lua_touserdata(L, IN_CALL);
     c->method = lua_tostring(L, IN_METHOD);
     tt__http_read_request(L, c, "http.batch");
-    if (c->streams)
-        return luaL_error(L, "http.batch: params.on_chunk is for single requests");
+    if (c->streams || lua_isfunction(L, IN_BODY)) /* their fiber runs meanwhile */
+        return luaL_error(L, "http.batch: params.on_chunk and bodies from functions are for single "
+                             "requests");
     lua_createtable(L, 4, 0);
     for (int i = IN_URL; i <= IN_METHOD; i++) {
         lua_pushvalue(L, i);
