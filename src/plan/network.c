@@ -184,18 +184,20 @@ bool tt_ip_pool_parse(const struct tt_text_list *items, struct tt_arena *a, stru
 }
 
 /* Sizes are kept as size - 1: ::/0 has 2^128 addresses. */
-struct tt_ip tt_ip_pool_at(const struct tt_ip_pool *pool, uint64_t index)
+uint64_t tt_ip_pool_size(const struct tt_ip_pool *pool)
 {
-    tt_u128 total = 0, at = index;
+    tt_u128 total = 0;
     for (size_t i = 0; i < pool->n; i++) {
         tt_u128 size_1 = pool->ranges[i].last - pool->ranges[i].first.bits;
-        if (size_1 >> 64) { /* more than there are indexes: nothing wraps */
-            total = 0;
-            break;
-        }
-        total += size_1 + 1;
+        total += (size_1 >> 64 ? UINT64_MAX : size_1) + 1;
     }
-    at = total ? at % total : at;
+    return total > UINT64_MAX ? UINT64_MAX : (uint64_t)total;
+}
+
+struct tt_ip tt_ip_pool_at(const struct tt_ip_pool *pool, uint64_t index)
+{
+    uint64_t total = tt_ip_pool_size(pool);
+    tt_u128 at = total ? index % total : index;
     for (size_t i = 0; i < pool->n; i++) {
         struct tt_ip ip = pool->ranges[i].first;
         tt_u128 size_1 = pool->ranges[i].last - ip.bits;

@@ -67,6 +67,7 @@ bool tt_network_local_ip(const struct tt_network *n, uint64_t vu_id, struct tt_i
 bool tt_host_pattern_valid(const char *text, bool of_hosts);
 bool tt_ip_pool_parse(const struct tt_text_list *items, struct tt_arena *a, struct tt_ip_pool *pool,
                       struct tt_err *err);
+uint64_t tt_ip_pool_size(const struct tt_ip_pool *pool);                   /* at most UINT64_MAX */
 struct tt_ip tt_ip_pool_at(const struct tt_ip_pool *pool, uint64_t index); /* wraps */
 /* "ttl=5m,select=random,policy=prefer_ipv4" or a table of the same; *dns has the defaults. */
 bool tt_dns_parse(const cJSON *v, struct tt_dns *dns, struct tt_err *err);

@@ -169,13 +169,14 @@ enum { MANY_VUS = 10000 };
 
 /* A plan that cannot fit is refused before it fills the machine; a small one is not worth the look.
  */
-static bool check_memory(struct tt_run *r, struct tt_worker *w, struct tt_err *err)
+static bool check_machine(struct tt_run *r, struct tt_worker *w, struct tt_err *err)
 {
     struct tt_stripe all;
     if (!tt_stripe_init(&all, &r->plan->segment, r->plan->sequence, r->plan->n_sequence, err))
         return false;
     int64_t vus = tt_plan_planned_vus(r->plan, &all);
     tt_stripe_fini(&all);
+    tt__check_connections(vus, tt_ip_pool_size(&r->plan->network.local));
     return vus < MANY_VUS || tt__memory_suffices(vus, tt__vu_bytes(w, err), err);
 }
 
@@ -207,7 +208,7 @@ static bool prepare(struct tt_run *r, int argc, char **argv, char **environment,
         return under_script(r, err);
     if (log_moved(&r->plan->opt) && !open_log(r, &r->plan->opt, err))
         return false;
-    if (purpose == TT_RUN_GO && !check_memory(r, probe->w, err))
+    if (purpose == TT_RUN_GO && !check_machine(r, probe->w, err))
         return false;
     tt_registry_freeze(r->registry);
     return true;

@@ -306,6 +306,10 @@ void tt__summary_write(struct tt_run *r, const struct tt_buf *returned);
 void tt__order_post(struct tt__lane *lane, struct tt__order o);
 struct tt__report *tt__report_new(struct tt__lane *lane, enum tt__report_kind kind);
 void tt__report_post(struct tt__lane *lane, struct tt__report *rep);
+/* connections.c */
+/* Raises the limit of open files and logs a warning when files or ports may not suffice. */
+void tt__check_connections(int64_t vus, uint64_t source_addresses);
+bool tt__connections_short(int64_t vus, uint64_t files, uint64_t ports, char *text, size_t size);
 /* memory.c */
 uint64_t tt__vu_bytes(struct tt_worker *w, struct tt_err *err); /* 0: not known */
 bool tt__memory_suffices(int64_t vus, uint64_t vu_bytes, struct tt_err *err);

@@ -3,11 +3,13 @@
 import asyncio
 import http
 import json
+import os
 import ssl
+import subprocess
 import threading
 
 import websockets
-from ttload_case import Case, WsServer, certificate
+from ttload_case import TTLOAD, Case, WsServer, certificate
 from ws_cases import TEXT, frame
 from ws_raw import RawServer
 
@@ -374,6 +376,26 @@ class Ws(Case):
             expect(pcall(ws.backoff, o), false)
           end""")
         self.assertEqual(len(calls), 4)
+
+    def test_the_limit_of_open_files_is_raised_or_warned_of(self):
+        script = self.write("many.lua", """
+local ws, tt = require "ttload.ws", require "ttload"
+return {
+  options = { scenarios = { s = { executor = "per-vu-iterations", vus = 100 } } },
+  default = function()
+    local s, e = ws.open(tt.env.URL .. "/echo")
+    if not s then print(e) return end
+    tt.sleep("200ms")
+    s:close()
+  end,
+}""")
+        for limits, ok in (("ulimit -Sn 90", True), ("ulimit -n 90", False)):
+            p = subprocess.run(["sh", "-c", f'{limits} && exec "$0" "$@"', TTLOAD, "run", "--quiet", script],
+                               env=dict(os.environ, URL=self.server.url), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                               timeout=60, check=False)
+            self.assertEqual(p.returncode, 0)
+            self.assertEqual(b"the 90 open files" in p.stderr, not ok)
+            self.assertEqual(b"too many open files\"" in p.stderr, not ok)
 
     def test_a_unix_socket_takes_the_place_of_the_host(self):
         path = self.folder + "/s"

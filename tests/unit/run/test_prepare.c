@@ -196,6 +196,19 @@ static void a_bad_variable_is_named(void **state)
                    "TTLOAD_DURATION");
 }
 
+static void files_and_ports_for_a_connection_each_are_looked_at(void **state)
+{
+    (void)state;
+    char text[512] = "";
+    assert_false(tt__connections_short(900, 1000, 28232, text, sizeof text));
+    assert_true(tt__connections_short(950, 1000, 28232, text, sizeof text));
+    assert_non_null(strstr(text, "950 virtual users"));
+    assert_non_null(strstr(text, "1000 open files"));
+    assert_false(tt__connections_short(28232, UINT64_MAX, 28232, text, sizeof text));
+    assert_true(tt__connections_short(28233, UINT64_MAX, 28232, text, sizeof text));
+    assert_non_null(strstr(text, "local_ips"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -204,6 +217,7 @@ int main(void)
         cmocka_unit_test(init_sees_the_environment_that_flags_set),
         cmocka_unit_test(it_is_known_which_functions_the_script_has),
         cmocka_unit_test(metrics_of_the_scripts_init_can_have_thresholds),
+        cmocka_unit_test(files_and_ports_for_a_connection_each_are_looked_at),
         cmocka_unit_test(one_script_is_expected),
         cmocka_unit_test(errors_of_init_are_the_scripts),
         cmocka_unit_test(wrong_options_name_the_script_and_the_place),
