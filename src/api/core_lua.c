@@ -103,7 +103,7 @@ static int l_check(lua_State *L)
 /* On the stack while the function runs; closing it ends the group, however the function ended. */
 struct group {
     struct tt_fiber *fiber;
-    const struct tt_tags *tags, *inside; /* before and in the group */
+    const struct tt_tags *tags, *inside; /* before and in the group; held */
     const char *path;
     uint64_t start_ns;
 };
@@ -113,9 +113,12 @@ static int l_group_close(lua_State *L)
     struct group *g = lua_touserdata(L, 1);
     const struct tt_tag outer = {"group", tt_tags_get(g->tags, "group")};
     if (g->fiber->tags == g->inside)
-        g->fiber->tags = g->tags;
+        tt_tags_hold(&g->fiber->tags, g->tags);
     else /* the script has changed its VU's tags meanwhile */
-        g->fiber->tags = tt_tags_with(tt_worker_of(L)->tags, g->fiber->tags, &outer, 1);
+        tt_tags_hold(&g->fiber->tags,
+                     tt_tags_with(tt_worker_of(L)->tags, g->fiber->tags, &outer, 1));
+    tt_tags_hold(&g->tags, NULL);
+    tt_tags_hold(&g->inside, NULL);
     g->fiber->group = g->path;
     return 0;
 }
@@ -158,13 +161,16 @@ static int l_group(lua_State *L)
         return luaL_argerror(L, 1, "a group's name is not empty and has no '::'");
     lua_settop(L, 2);
     struct group *g = lua_newuserdatauv(L, sizeof *g, 0);
-    *g = (struct group){f, f->tags, f->tags, f->group, tt_now_ns()};
+    *g = (struct group){.fiber = f, .path = f->group, .start_ns = tt_now_ns()};
     luaL_setmetatable(L, "ttload.group");
+    tt_tags_hold(&g->tags, f->tags);
+    tt_tags_hold(&g->inside, f->tags);
     lua_toclose(L, 3);
     f->group = group_path(L, w, f->group, name);
     if (w->shard) {
         const struct tt_tag tag = {"group", f->group};
-        g->inside = f->tags = tt_tags_system(w->tags, f->tags, &tag, 1);
+        tt_tags_hold(&f->tags, tt_tags_system(w->tags, f->tags, &tag, 1));
+        tt_tags_hold(&g->inside, f->tags);
         if (!f->vu->warming)
             tt_shard_group(w->shard, f->group, g->start_ns);
     }

@@ -234,3 +234,13 @@ void tt_tags_drop(const struct tt_tags *t)
     if (t->temporary)
         drop(counted(t));
 }
+
+void tt_tags_hold(const struct tt_tags **place, const struct tt_tags *t)
+{
+    const struct tt_tags *before = *place;
+    if (t)
+        tt_tags_keep(t);
+    *place = t;
+    if (before)
+        tt_tags_drop(before);
+}

@@ -9,8 +9,8 @@ struct tt_tags; /* an interned set */
 struct tt_tagpool;
 
 /* r must be frozen and outlive the pool. capacity: how many sets are kept; beyond it sets are made
- * in a small ring of temporaries (valid until TT_TAGS_TEMPORARIES further ones), so sub-metrics
- * stay exact while memory stays bounded. */
+ * in a small ring of temporaries (valid until 64 further ones, or while they are held), so
+ * sub-metrics stay exact while memory stays bounded. */
 struct tt_tagpool *tt_tagpool_new(const struct tt_registry *r, size_t capacity);
 /* Which system tags tt_tags_system sets; at first the default ones. */
 void tt_tagpool_choose(struct tt_tagpool *p, tt_system_tag_set chosen);
@@ -32,3 +32,6 @@ struct tt_tag tt_tags_at(const struct tt_tags *t, size_t i); /* sorted by key */
  * long as the pool anyway, so that keeping one costs a comparison. */
 void tt_tags_keep(const struct tt_tags *t);
 void tt_tags_drop(const struct tt_tags *t);
+/* *place = t for something that outlives the call: keeps t, drops what was there. NULL is nothing,
+ * in either. */
+void tt_tags_hold(const struct tt_tags **place, const struct tt_tags *t);

@@ -46,7 +46,7 @@ struct tt_fiber *tt_fiber_new(struct tt_vu *vu, const struct tt_fiber *parent)
     tt_ready_init(&f->ready, fiber_run);
     f->vu = vu;
     f->op = NULL;
-    f->tags = parent ? parent->tags : vu->tags;
+    tt_tags_hold(&f->tags, parent ? parent->tags : vu->tags);
     f->group = parent ? parent->group : "";
     f->nargs = 0;
     f->on_end = NULL;
@@ -71,6 +71,7 @@ void tt__fiber_release(struct tt_fiber *f)
     f->dead = true;
     unlink_fiber(f);
     lua_settop(f->co, 0);
+    tt_tags_hold(&f->tags, NULL);
     f->vu = NULL;
     if (w->in->n_free_fibers < FREE_FIBERS_MAX) {
         f->next = w->in->free_fibers;

@@ -20,7 +20,7 @@ bool tt_vu_set_tag(struct tt_vu *vu, const char *key, const char *value)
         const struct tt_tags *own = tt_tags_with(pool, f->tags, &tag, 1);
         if (tt_tagpool_overflow(pool) != before)
             return false;
-        f->tags = own;
+        tt_tags_hold(&f->tags, own);
     }
     vu->tags = base;
     return true;

@@ -28,6 +28,7 @@ void tt_http_engine_init(struct tt_http_engine *e, struct tt_worker *w,
 static void call_free(struct tt_http_call *c)
 {
     tt_http_jar_unref(c->jar);
+    tt_tags_hold(&c->tags, NULL);
     tt_buf_fini(&c->lines);
     tt_buf_fini(&c->spare_lines);
     tt_buf_fini(&c->cookies);
@@ -149,6 +150,7 @@ static void give_back(struct tt_buf *b)
 
 void tt_http_call_put(struct tt_http_call *c)
 {
+    tt_tags_hold(&c->tags, NULL);
     give_back(&c->lines);
     give_back(&c->spare_lines);
     give_back(&c->cookies);

@@ -34,7 +34,7 @@ static void read_timeout(lua_State *L, struct tt__http_request *r, const char *n
 static void read_tags(lua_State *L, struct tt__http_request *r, const char *name)
 {
     int value = lua_gettop(L);
-    r->call->tags = tt_args_tags(L, value, tt__param_what(L, r, name), r->call->tags);
+    tt_tags_hold(&r->call->tags, tt_args_tags(L, value, tt__param_what(L, r, name), r->call->tags));
     lua_settop(L, value);
 }
 
@@ -168,7 +168,7 @@ static void name_tag(lua_State *L, const struct tt__http_request *r)
     if (!name)
         return;
     const struct tt_tag tag = {"name", name};
-    r->call->tags = tt_tags_with(r->call->engine->w->tags, r->call->tags, &tag, 1);
+    tt_tags_hold(&r->call->tags, tt_tags_with(r->call->engine->w->tags, r->call->tags, &tag, 1));
 }
 
 /* --- all of it ---------------------------------------------------------------------------------
@@ -184,7 +184,7 @@ void tt__http_read_request(lua_State *L, struct tt_http_call *c, const char *wha
     c->redirects_default = !opt || opt->layer[TT_OPT_max_redirects] == TT_LAYER_DEFAULT;
     c->keep_body = !opt || !opt->discard_response_bodies;
     c->throws = opt && opt->throw;
-    c->tags = c->engine->w->current->tags;
+    tt_tags_hold(&c->tags, c->engine->w->current->tags);
     tt__http_read_url(L, &r);
     read_params(L, &r);
     name_tag(L, &r);

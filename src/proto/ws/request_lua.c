@@ -149,7 +149,7 @@ void tt__ws_request_left(struct tt__ws_wait *wait, bool cancelled)
         tt_vu_sample(vu, TT_M_ws_request_failed, wait->event == NULL, r->tags, tt_now_ns());
     luaL_unref(wait->script->w->L, LUA_REGISTRYINDEX, r->match_ref);
     r->match_ref = LUA_NOREF;
-    tt_tags_drop(r->tags);
+    tt_tags_hold(&r->tags, NULL);
 }
 
 /* --- the call ----------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ struct tt__ws_script *tt__ws_script_new(struct tt_vu *vu, struct tt__ws_vu *home
     x->w = vu->w;
     x->home = home;
     x->handlers_ref = LUA_NOREF;
-    x->tags = vu->w->current->tags;
+    tt_tags_hold(&x->tags, vu->w->current->tags);
     x->group = vu->w->current->group;
     tt_ready_init(&x->ready, dispatch);
     tt__ws_requests_init(x);
@@ -53,6 +53,7 @@ void tt__ws_script_unref(struct tt__ws_script *x)
         x->s->owner = NULL;
         tt_ws_unref(x->s);
     }
+    tt_tags_hold(&x->tags, NULL);
     tt_free(x);
 }
 
@@ -225,7 +226,7 @@ static int push_arguments(lua_State *L, const struct tt_ws_event *ev)
 static void call_handler(struct tt__ws_script *x, const struct tt_ws_event *ev)
 {
     struct tt_fiber *f = tt_fiber_new(x->vu, NULL);
-    f->tags = x->tags;
+    tt_tags_hold(&f->tags, x->tags);
     f->group = x->group;
     f->on_end = handler_ended;
     f->owner = x;

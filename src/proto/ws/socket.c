@@ -56,7 +56,7 @@ void tt_ws_unref(struct tt_ws_socket *s)
         return;
     TT_ASSERT(s->conn_closed);
     tt__ws_handshake_free(s);
-    tt__ws_retag(s, NULL);
+    tt_tags_hold(&s->tags, NULL);
     tt_ws_reader_fini(&s->reader);
     tt_ws_packer_free(s->packer);
     tt_buf_fini(&s->body);
@@ -93,15 +93,6 @@ void tt__ws_sample(struct tt_ws_socket *s, enum tt_builtin_metric m, double v, u
 {
     if (s->vu)
         tt_vu_sample(s->vu, m, v, s->tags, at);
-}
-
-void tt__ws_retag(struct tt_ws_socket *s, const struct tt_tags *tags)
-{
-    if (tags)
-        tt_tags_keep(tags);
-    if (s->tags)
-        tt_tags_drop(s->tags);
-    s->tags = tags;
 }
 
 void tt__ws_count_bytes(struct tt_ws_socket *s)
@@ -292,7 +283,7 @@ struct tt_ws_socket *tt_ws_open(struct tt_ws_engine *e, struct tt_vu *vu,
     s->hs->subprotocols = c->subprotocols ? tt_xstrdup(c->subprotocols) : NULL;
     s->keep = c->keep;
     s->vu = vu;
-    tt__ws_retag(s, c->tags);
+    tt_tags_hold(&s->tags, c->tags);
     s->owner = owner;
     s->owner_data = owner_data;
     s->started_ns = tt_now_ns();

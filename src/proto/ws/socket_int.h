@@ -21,7 +21,6 @@ struct tt_ws_handshake {
 void tt__ws_handshake_free(struct tt_ws_socket *s); /* when it is over */
 
 void tt__ws_sample(struct tt_ws_socket *s, enum tt_builtin_metric m, double v, uint64_t at);
-void tt__ws_retag(struct tt_ws_socket *s, const struct tt_tags *tags); /* NULL: none any more */
 void tt__ws_count_bytes(struct tt_ws_socket *s); /* what has gone over the connection since */
 /* Payload bytes become samples once a second and at the end. */
 void tt__ws_count_payload(struct tt_ws_socket *s, uint64_t now, bool all);

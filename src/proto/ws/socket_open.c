@@ -93,7 +93,7 @@ static void set_tags(struct tt_ws_socket *s)
     const struct tt_tag tags[] = {{"url", label.len ? label.data : ""},
                                   {"status", status},
                                   {"subproto", s->subprotocol ? s->subprotocol : ""}};
-    tt__ws_retag(s, tt_tags_system(s->engine->w->tags, s->tags, tags, s->status ? 3 : 1));
+    tt_tags_hold(&s->tags, tt_tags_system(s->engine->w->tags, s->tags, tags, s->status ? 3 : 1));
     tt_buf_fini(&label);
 }
 
