@@ -91,6 +91,8 @@ static bool long_flag(struct parse *p, const char *word, const char *next, bool 
         return give(p, id, eq + 1);
     if (tt__options[id].type == TT_OPT_BOOL)
         return give(p, id, "true");
+    if (tt__options[id].metavar[0] == '[') /* its value is optional, and after = only */
+        return give(p, id, "headers");
     if (!next)
         return needs_value(word, id, p->err);
     *took_next = true;
@@ -144,8 +146,8 @@ void tt_options_help(FILE *out)
                 continue;
             if (o->short_flag)
                 snprintf(shown, sizeof shown, "-%c, ", o->short_flag);
-            snprintf(left, sizeof left, "%s--%s%s%s", shown, o->flag, o->metavar[0] ? " " : "",
-                     o->metavar);
+            snprintf(left, sizeof left, "%s--%s%s%s", shown, o->flag,
+                     o->metavar[0] && o->metavar[0] != '[' ? " " : "", o->metavar);
             fprintf(out, "  %-40s %s%s%s%s\n", left, o->help,
                     o->deflt[0] && strcmp(o->deflt, "false") ? " [" : "",
                     strcmp(o->deflt, "false") ? o->deflt : "",
@@ -170,7 +172,8 @@ void tt_options_markdown(FILE *out)
         const struct tt__option *o = &tt__options[i];
         fprintf(out, "| `%s` | ", o->name);
         if (o->flag[0])
-            fprintf(out, "`--%s%s%s`", o->flag, o->metavar[0] ? " " : "", o->metavar);
+            fprintf(out, "`--%s%s%s`", o->flag, o->metavar[0] && o->metavar[0] != '[' ? " " : "",
+                    o->metavar);
         if (o->short_flag)
             fprintf(out, " `-%c`", o->short_flag);
         fputs(" | ", out);

@@ -178,6 +178,10 @@ static void check_choices(struct build *b)
 {
     const struct tt_options *o = &b->p->opt;
     struct tt_err err;
+    if (o->http_debug && *o->http_debug && !tt_streq(o->http_debug, "headers") &&
+        !tt_streq(o->http_debug, "full"))
+        tt__problem(&b->problems, "http_debug: expected headers or full, found '%s'",
+                    o->http_debug);
     if (!tt_streq(o->summary_mode, "compact") && !tt_streq(o->summary_mode, "full") &&
         !tt_streq(o->summary_mode, "disabled"))
         tt__problem(&b->problems, "summary_mode: expected compact, full or disabled, found '%s'",

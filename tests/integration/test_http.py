@@ -178,6 +178,37 @@ class Http(Case):
         self.assertIn("request failed", result.err)
         self.assertNotIn("hunter", result.err + result.out)
 
+    def test_exchanges_are_logged_with_secrets_masked(self):
+        body = """http.post(url .. "/echo?token=hunter1", { password = "hunter2", x = "shown" },
+                            { headers = { Authorization = "Bearer hunter3" } })"""
+        for flag, shows_body in (("--http-debug", False), ("--http-debug=full", True)):
+            err = self.get(body, flag).err
+            self.assertIn("> POST", err)
+            self.assertIn("200 OK", err)
+            self.assertIn("source=http-debug", err)
+            self.assertEqual("x=shown" in err, shows_body)
+            self.assertNotIn("hunter3", err)
+            self.assertNotIn("hunter2", err.split("< HTTP")[0])  # the server says it again as text in a text
+        self.assertIn("http_debug: expected headers or full", self.script("", "--http-debug=some").err)
+
+    def test_failures_are_dumped(self):
+        self.get("""
+          for _ = 1, 5 do
+            http.get(url .. "/status/503", { headers = { Cookie = "hunter2" } })
+            http.get("http://127.0.0.1:1/?token=hunter3") http.get(url .. "/")
+          end""", "--dump-failures", "dumps")
+        folder = os.path.join(self.folder, "dumps")
+        self.assertEqual(sorted(os.listdir(folder)),
+                         [f"{code}-{i}.txt" for code in (1212, 1503) for i in (1, 2, 3)])
+        texts = {}
+        for name in os.listdir(folder):
+            with open(os.path.join(folder, name), encoding="utf-8") as f:
+                texts[name] = f.read()
+        self.assertIn("/status/503\nCookie: ****\n", texts["1503-1.txt"])
+        self.assertTrue(texts["1503-1.txt"].endswith("\n\nbody\n"))
+        self.assertIn("< error 1212: dial: connection refused", texts["1212-3.txt"])
+        self.assertNotIn("hunter", "".join(texts.values()))
+
     def test_url_templates_name_what_varies(self):
         name = "http_reqs{name:%s/users/${}?page=${}}" % self.server.url
         result = self.get("""

@@ -11,6 +11,7 @@
 #include "base/str.h"
 #include "proto/http/body.h"
 #include "proto/http/call_int.h"
+#include "proto/http/trace.h"
 #include "vu/fiber.h"
 #include <stdio.h>
 #include <string.h>
@@ -116,6 +117,9 @@ static void settle_hop(struct tt_http_call *c)
         tt__http_take_cookies(c);
     if (c->status.code != 101) /* the caller raises: no request of its was answered */
         emit(c);
+    bool failed = x->error.code ||
+                  (c->expected.judged && !tt_http_expected_has(&c->expected, c->status.code));
+    tt_http_trace(c, failed);
 }
 
 static void fail_hop(struct tt_http_call *c, int code, const char *text)

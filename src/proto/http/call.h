@@ -108,6 +108,7 @@ struct tt_http_engine {
     const struct tt_op_class *op_class;
     struct tt_http_proxies proxies;
     struct tt_http_tag_cache tags;
+    unsigned char dumps[2048]; /* by error code: what this worker has done for dump_failures */
     struct tt_http_fold folds[TT_HTTP_FOLDS];
 };
 
