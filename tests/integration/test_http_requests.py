@@ -5,7 +5,7 @@ import json
 import urllib.parse
 import zlib
 
-from ttload_case import Case, HttpServer
+from ttload_case import Case, HttpServer, certificate
 
 
 FAILS = """
@@ -319,3 +319,14 @@ class Uploads(Requests):
           expect(r.error_code, 1050)
           local task = tt.spawn(function() http.post(url, function() tt.sleep(60) end) end)
           tt.sleep("20ms") task:cancel() expect(http.get(url).status, 200)""")
+
+
+class UploadsOverTls(Uploads):
+    """The same over libcurl."""
+
+    def setUp(self):
+        super().setUp()
+        self.server.use_tls(*certificate(self.folder))
+
+    def get(self, body, *arguments, **keywords):
+        return super().get(body, "--insecure-skip-tls-verify", *arguments, **keywords)

@@ -586,7 +586,8 @@ void tt_http_call_start(struct tt_http_call *c)
     c->x.done = on_exchange;
     c->lookup.done = on_looked_up;
     size_t n = c->parsed.host.n < sizeof c->first_host ? c->parsed.host.n : 0;
-    memcpy(c->first_host, c->parsed.host.p, n);
+    if (n) /* a URL without a host has none to copy */
+        memcpy(c->first_host, c->parsed.host.p, n);
     c->first_host[n] = '\0';
     tt_timer_init(&c->timer, on_timer);
     tt_timer_init(&c->turn, on_turn);
