@@ -110,14 +110,19 @@ uint64_t tt__exec_loop_done(struct tt_exec *e, uint32_t slot, uint64_t now_ns, b
     return deadline(e, now_ns);
 }
 
-bool tt__exec_may_set_vus(const struct tt_exec *e, const struct tt_scale *s, uint64_t now_ns,
+bool tt__exec_prepare_vus(const struct tt_exec *e, const struct tt_scale *s, uint64_t now_ns,
                           struct tt_err *err)
 {
     if (s->vus < 0 || s->max_vus >= 0 || s->rate >= 0)
         return tt_err_set(err, 0, "%s can change its number of VUs only (--vus)", e->sc->executor);
     if (now_ns < e->start_ns || now_ns >= e->regular_ns || e->stopped || e->cut)
         return tt_err_set(err, 0, "the scenario does not start iterations now");
-    return true;
+    return tt__exec_reserve(e, s->vus, err);
+}
+
+bool tt__exec_reserve(const struct tt_exec *e, int64_t vus, struct tt_err *err)
+{
+    return e->host->reserve(e->arg, (uint32_t)tt_stripe_scale(&e->slice->vus, vus), err);
 }
 
 void tt__exec_stop(struct tt_exec *e, uint64_t now_ns)

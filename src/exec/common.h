@@ -38,8 +38,10 @@ typedef void (*tt__exec_next)(struct tt_exec *e, uint32_t slot, uint64_t now_ns)
 uint64_t tt__exec_loop_step(struct tt_exec *e, uint64_t now_ns, tt__exec_next next);
 uint64_t tt__exec_loop_done(struct tt_exec *e, uint32_t slot, uint64_t now_ns, bool interrupted,
                             tt__exec_next next);
-/* Whether a change is one of vus only, between start and end. */
-bool tt__exec_may_set_vus(const struct tt_exec *e, const struct tt_scale *s, uint64_t now_ns,
+/* Has the VUs made that the slice needs when the whole test has vus. */
+bool tt__exec_reserve(const struct tt_exec *e, int64_t vus, struct tt_err *err);
+/* Whether a change is one of vus only, between start and end, and the VUs for it are there. */
+bool tt__exec_prepare_vus(const struct tt_exec *e, const struct tt_scale *s, uint64_t now_ns,
                           struct tt_err *err);
 void tt__exec_stop(struct tt_exec *e, uint64_t now_ns);
 bool tt__exec_finished(const struct tt_exec *e);

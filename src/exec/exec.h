@@ -16,6 +16,9 @@ struct tt_exec_host {
     /* Starts an iteration on an active slot without a running one. number: as claimed; intended_ns:
      * when the schedule wanted it. */
     void (*iterate)(void *host, uint32_t slot, uint64_t number, uint64_t intended_ns);
+    /* Makes VUs, so that the executor may have n slots active; as many as max_slots are there from
+     * the start. False with err: not all could be made, none should be used. */
+    bool (*reserve)(void *host, uint32_t n, struct tt_err *err);
     /* Gives the slot's VU back to the pool; no iteration runs on it. */
     void (*retire)(void *host, uint32_t slot);
     /* Cuts the slot's running iteration now. The host answers later, or from inside, with

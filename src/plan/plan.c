@@ -213,9 +213,24 @@ static void check_choices(struct build *b)
         tt__problem(&b->problems, "batch and batch_per_host: expected 0 (no limit) or more");
     if (o->set[TT_OPT_rps] && !(o->rps >= 0 && o->rps <= 1e9))
         tt__problem(&b->problems, "rps: expected 0 (no limit) or more");
-    if (!o->setup_timeout || !o->teardown_timeout || !o->max_cpu_time)
-        tt__problem(&b->problems,
-                    "setup_timeout, teardown_timeout and max_cpu_time must be above 0");
+    if (o->max_decompression_ratio < 0)
+        tt__problem(&b->problems, "max_decompression_ratio: expected 0 (no limit) or more");
+}
+
+static void check_times(struct build *b)
+{
+    const struct tt_options *o = &b->p->opt;
+    const struct {
+        const char *name;
+        uint64_t ns;
+    } times[] = {{"setup_timeout", o->setup_timeout},
+                 {"teardown_timeout", o->teardown_timeout},
+                 {"handle_summary_timeout", o->handle_summary_timeout},
+                 {"max_cpu_time", o->max_cpu_time}};
+    for (size_t i = 0; i < sizeof times / sizeof *times; i++)
+        if (!times[i].ns)
+            tt__problem(&b->problems, "%s: expected more than 0; for no limit give a long time",
+                        times[i].name);
 }
 
 static void check_tls(struct build *b)
@@ -263,6 +278,7 @@ bool tt_plan_build(struct tt_plan *p, struct tt_registry *r,
     tt__thresholds_parse(p, r, &b.problems);
     tt_network_read(&p->network, &p->arena, &p->opt, network_problem, &b);
     check_choices(&b);
+    check_times(&b);
     choose_system_tags(&b);
     limit_rate(p);
     check_tls(&b);

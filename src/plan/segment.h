@@ -26,6 +26,7 @@ struct tt_stripe {
 struct tt_portion {
     struct tt_stripe vus, work;
     unsigned n_workers; /* of the process that share the work */
+    bool others;        /* workers of the process that have VUs of the scenario */
 };
 
 bool tt_segment_parse(const char *text, struct tt_segment *out,

@@ -178,30 +178,36 @@ void tt__timeline_add(struct tt_run *r, const char *what, const char *by)
     cJSON_AddItemToArray(r->timeline, entry);
 }
 
+/* In the timeline, the log and what is published. note: more about it, or "". */
+static void record(struct tt_run *r, const struct tt_intervention *c, const char *note)
+{
+    static const char *const names[] = {"pause", "resume", "scale", "stop", "abort"};
+    struct tt_buf what;
+    tt_buf_init(&what, SIZE_MAX);
+    tt_buf_puts(&what, names[c->kind]);
+    if (c->scenario)
+        tt_buf_printf(&what, " %.*s", cut(c->scenario, 64), c->scenario);
+    if (c->kind == TT_INTERVENE_SCALE && c->vus >= 0)
+        tt_buf_printf(&what, " vus=%lld", (long long)c->vus);
+    if (c->kind == TT_INTERVENE_SCALE && c->max_vus >= 0)
+        tt_buf_printf(&what, " max_vus=%lld", (long long)c->max_vus);
+    if (c->kind == TT_INTERVENE_SCALE && c->rate >= 0)
+        tt_buf_printf(&what, " rate=%g", c->rate);
+    if (c->reason)
+        tt_buf_printf(&what, ": %.*s", cut(c->reason, 120), c->reason);
+    tt_buf_puts(&what, note);
+    tt__timeline_add(r, what.data, c->client ? c->client : "");
+    tt_log(TT_LOG_INFO, "control: %s", what.data);
+    tt_buf_fini(&what);
+    tt__show(r);
+    tt__control_publish(r);
+}
+
 static void finish(struct tt_run *r, struct tt_intervention *c, bool ok)
 {
-    char what[256];
-    static const char *const names[] = {"pause", "resume", "scale", "stop", "abort"};
     c->ok = ok;
-    if (ok) {
-        int n = snprintf(what, sizeof what, "%s", names[c->kind]);
-        if (c->scenario)
-            n += snprintf(what + n, sizeof what - (size_t)n, " %.*s", cut(c->scenario, 64),
-                          c->scenario);
-        if (c->kind == TT_INTERVENE_SCALE && c->vus >= 0)
-            n += snprintf(what + n, sizeof what - (size_t)n, " vus=%lld", (long long)c->vus);
-        if (c->kind == TT_INTERVENE_SCALE && c->max_vus >= 0)
-            n +=
-                snprintf(what + n, sizeof what - (size_t)n, " max_vus=%lld", (long long)c->max_vus);
-        if (c->kind == TT_INTERVENE_SCALE && c->rate >= 0)
-            n += snprintf(what + n, sizeof what - (size_t)n, " rate=%g", c->rate);
-        if (c->reason)
-            snprintf(what + n, sizeof what - (size_t)n, ": %.*s", cut(c->reason, 120), c->reason);
-        tt__timeline_add(r, what, c->client ? c->client : "");
-        tt_log(TT_LOG_INFO, "control: %s", what);
-        tt__show(r);
-        tt__control_publish(r);
-    }
+    if (ok)
+        record(r, c, "");
     c->done(c);
 }
 
@@ -273,6 +279,7 @@ static bool scale(struct tt_run *r, struct tt_intervention *c, struct tt_err *er
         return false;
     r->scaling = c;
     r->scale_due = r->n_lanes;
+    r->scale_refused = 0;
     tt__post_all(r, (struct tt__order){.kind = ORDER_SCALE,
                                        .scenario = found,
                                        .scale = {c->vus, c->max_vus, c->rate}});
@@ -282,12 +289,17 @@ static bool scale(struct tt_run *r, struct tt_intervention *c, struct tt_err *er
 void tt__control_scaled(struct tt_run *r, struct tt__report *rep)
 {
     struct tt_intervention *c = r->scaling;
-    if (rep->failed && !c->err.text[0])
+    if (rep->failed && !r->scale_refused++)
         c->err = rep->err;
     if (--r->scale_due)
         return;
     r->scaling = NULL;
-    finish(r, c, !c->err.text[0]);
+    if (r->scale_refused && r->scale_refused < r->n_lanes) {
+        tt_err_wrap(&c->err, "done by %u of %u workers only", r->n_lanes - r->scale_refused,
+                    r->n_lanes);
+        record(r, c, ", not by all workers");
+    }
+    finish(r, c, !r->scale_refused);
 }
 
 static bool stop(struct tt_run *r, const struct tt_intervention *c, struct tt_err *err)

@@ -5,6 +5,8 @@
 #include "run/run_int.h"
 #include <string.h>
 
+enum { MEMORY_STEP = 1000 }; /* VUs between two looks at what memory is left */
+
 #define FROM(member_ptr, type, member)                                                             \
     ((type *)(void *)((char *)(member_ptr)-offsetof(type, member)))
 
@@ -14,15 +16,19 @@ uint64_t tt__jobs_now(const struct tt__lane *lane)
     return now - lane->paused_ns;
 }
 
-/* Tells the coordinator, once, that nothing more of the scenario will start or run here. */
-static void check_finished(struct tt__job *job)
+/* Nothing more of the scenario will start or run here. */
+static void report_finished(struct tt__job *job)
 {
-    if (job->reported || !job->exec || !job->cls->finished(job->exec))
-        return;
     job->reported = true;
     struct tt__report *rep = tt__report_new(job->lane, REPORT_FINISHED);
     rep->scenario = (size_t)(job - job->lane->jobs);
     tt__report_post(job->lane, rep);
+}
+
+static void check_finished(struct tt__job *job)
+{
+    if (!job->reported && job->exec && job->cls->finished(job->exec))
+        report_finished(job);
 }
 
 /* After each call into the executor: its next step, or its end. */
@@ -62,17 +68,17 @@ struct tt_vu *tt__lane_add_vu(struct tt__lane *lane, uint64_t index, struct tt_e
     return vu;
 }
 
-/* The pool holds what the plan needs; more are made when a scenario grows or is scaled up. */
-static struct tt_vu *borrow_vu(struct tt__lane *lane)
+/* One more than the plan needs. False: the script's init failed, or its abort() ends the test. */
+static bool make_further_vu(struct tt__lane *lane, struct tt_err *err)
 {
-    struct tt_err err;
-    if (lane->n_idle)
-        return lane->idle[--lane->n_idle];
-    struct tt_vu *vu = tt__lane_add_vu(lane, tt__extra_vu(lane->run), &err);
-    if (!vu)
-        tt_log(TT_LOG_ERROR, "init of a further virtual user: %s", err.text);
-    TT_ASSERT(vu); /* the script has been initialized before, by all the planned ones */
-    return vu;
+    struct tt_vu *vu = tt__lane_add_vu(lane, tt__extra_vu(lane->run), err);
+    if (vu) {
+        lane->idle[lane->n_idle++] = vu;
+        return true;
+    }
+    if (err->exit_code == TT_EXIT_ABORT)
+        tt__services.abort_test(lane->w, err->text);
+    return tt_err_wrap(err, "init of a further virtual user");
 }
 
 static void padded(struct tt_timer *t);
@@ -98,15 +104,29 @@ static void host_activate(void *host, uint32_t index)
 {
     struct tt__job *job = host;
     struct tt__slot *s = slot_at(job, index);
-    TT_ASSERT(!s->vu);
-    s->vu = borrow_vu(job->lane);
+    struct tt__lane *lane = job->lane;
+    TT_ASSERT(!s->vu && lane->n_idle); /* planned, reserved or grown before */
+    s->vu = lane->idle[--lane->n_idle];
     if (!job->first_ns)
-        job->first_ns = job->start_ns + job->lane->paused_ns;
+        job->first_ns = job->start_ns + lane->paused_ns;
     s->next_ns = 0;
     tt_vu_activate(s->vu, job->sc, job->tags);
     s->vu->by_clock = job->cls->handed != NULL;
     if (!s->vu->by_clock) /* open models count those with an iteration */
-        tt__shown_add(&job->lane->active, 1);
+        tt__shown_add(&lane->active, 1);
+}
+
+/* What the scenario has in the pool counts, not who is idle: others may need those later. */
+static bool host_reserve(void *host, uint32_t n, struct tt_err *err)
+{
+    struct tt__job *job = host;
+    for (; job->n_reserved < n; job->n_reserved++) {
+        if (job->n_reserved % MEMORY_STEP == 0 && !tt__memory_left(err))
+            return false;
+        if (!make_further_vu(job->lane, err))
+            return false;
+    }
+    return true;
 }
 
 static void host_retire(void *host, uint32_t index)
@@ -325,24 +345,8 @@ static uint64_t host_discard_queue(void *host)
     return tt__share_discard(((struct tt__job *)host)->share);
 }
 
-/* False: the script's init failed. That costs a start, and perhaps those to come, but not the load
- * that runs. */
-static bool grow_one(struct tt__lane *lane)
-{
-    struct tt_err err = {0};
-    struct tt_vu *vu = tt__lane_add_vu(lane, tt__extra_vu(lane->run), &err);
-    if (vu) {
-        lane->idle[lane->n_idle++] = vu;
-        return true;
-    }
-    if (err.exit_code == TT_EXIT_ABORT)
-        tt__services.abort_test(lane->w, err.text);
-    else
-        tt_log(TT_LOG_ERROR, "init of a further virtual user: %s", err.text);
-    return false;
-}
-
-/* Makes VUs for half a millisecond, then lets the load run. */
+/* Makes VUs for half a millisecond, then lets the load run. One whose init fails costs a start, and
+ * perhaps those to come, but not the load that runs. */
 static void grow_some(struct tt_timer *t)
 {
     struct tt__job *job = FROM(t, struct tt__job, grow);
@@ -350,7 +354,10 @@ static void grow_some(struct tt_timer *t)
     uint64_t end = tt_now_ns() + TT_NS_PER_S / 2000;
     while (job->to_grow && !lane->stopping && tt_now_ns() < end) {
         job->to_grow--;
-        bool made = grow_one(lane);
+        struct tt_err err = {0};
+        bool made = make_further_vu(lane, &err);
+        if (!made && err.exit_code != TT_EXIT_ABORT)
+            tt_log(TT_LOG_ERROR, "%s", err.text);
         arm(job, job->cls->grown(job->exec, tt__jobs_now(lane), made));
     }
     if (job->to_grow && !lane->stopping)
@@ -374,6 +381,7 @@ static uint32_t host_grow(void *host, uint32_t n)
 
 static const struct tt_exec_host host = {
     .activate = host_activate,
+    .reserve = host_reserve,
     .iterate = host_iterate,
     .retire = host_retire,
     .interrupt = host_interrupt,
@@ -407,11 +415,15 @@ void tt__job_begin(struct tt__lane *lane, size_t scenario, uint64_t zero_ns)
 {
     struct tt__job *job = &lane->jobs[scenario];
     struct tt_run *r = lane->run;
-    if (lane->stopping)
+    if (lane->stopping) { /* the coordinator did not know yet; it waits for the scenario's end */
+        report_finished(job);
         return;
+    }
     tt_stripe_worker(&job->slice.vus, &r->machine, lane->index, r->n_lanes);
     tt_stripe_worker(&job->slice.work, &job->share->work, lane->index, r->n_lanes);
     job->slice.n_workers = r->n_lanes;
+    job->n_reserved = (uint32_t)job->cls->max_slots(job->sc, &job->slice.vus);
+    job->slice.others = job->cls->max_slots(job->sc, &r->machine) > job->n_reserved;
     job->start_ns = zero_ns - lane->paused_ns + job->sc->start_time_ns;
     job->exec = job->cls->create(job->sc, &job->slice, &host, job, job->start_ns);
     atomic_store_explicit(&job->share->lanes[lane->index].total,

@@ -187,7 +187,6 @@ static void call(struct tt__lane *lane, struct tt__order *o)
 static void scale(struct tt__lane *lane, struct tt__order *o)
 {
     struct tt__report *rep = tt__report_new(lane, REPORT_SCALED);
-    rep->command = o->command;
     rep->failed = !tt__job_scale(lane, o->scenario, &o->scale, &rep->err);
     tt__report_post(lane, rep);
 }

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* What virtual users cost, measured with a few of this script's, and whether the machine has it.
- * Coordinator thread. */
+ * Coordinator thread, except
+ * tt__memory_left. */
 #include "run/run_int.h"
 #include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { SAMPLE = 8 };
+enum { SAMPLE = 8, LEFT_MIN_MIB = 128 };
 
 static uint64_t allocated(void)
 {
@@ -52,6 +53,13 @@ static uint64_t available(void)
     uint64_t used = number_in("/sys/fs/cgroup/memory.current", "", 0);
     uint64_t left = limit == UINT64_MAX ? UINT64_MAX : limit > used ? limit - used : 0;
     return system < left ? system : left;
+}
+
+bool tt__memory_left(struct tt_err *err)
+{
+    uint64_t mib = available() >> 20;
+    return mib >= LEFT_MIN_MIB ||
+           tt_err_set(err, 0, "only %llu MiB of memory are left", (unsigned long long)mib);
 }
 
 bool tt__memory_suffices(int64_t vus, uint64_t vu_bytes, struct tt_err *err)

@@ -59,6 +59,7 @@ struct tt__job {
     uint32_t to_grow;
     struct tt__slot **slots;
     size_t n_slots;
+    uint32_t n_reserved; /* VUs of the pool that are meant for it, without those grown */
     uint64_t start_ns;
     uint64_t first_ns; /* when it started, on the loop's clock; 0: not yet */
     bool cut;          /* ended by stop */
@@ -94,12 +95,11 @@ struct tt__order { /* coordinator -> worker */
     struct tt_letter letter;
     struct tt__lane *lane;
     enum tt__order_kind kind;
-    uint64_t zero_ns;                /* GO, BEGIN: the scenarios' zero */
-    size_t scenario;                 /* BEGIN, SCALE */
-    struct tt_scale scale;           /* SCALE */
-    struct tt_intervention *command; /* SCALE: worker 0 answers whether it was possible */
-    struct tt_batch *spare;          /* TICK */
-    enum tt_stage_kind stage;        /* CALL */
+    uint64_t zero_ns;         /* GO, BEGIN: the scenarios' zero */
+    size_t scenario;          /* BEGIN, SCALE */
+    struct tt_scale scale;    /* SCALE */
+    struct tt_batch *spare;   /* TICK */
+    enum tt_stage_kind stage; /* CALL */
     const char *function;
     cJSON *argument; /* owned */
 };
@@ -125,11 +125,10 @@ struct tt__report { /* worker -> coordinator */
     size_t n_scenarios;
     struct tt_exec_progress *progress; /* TICK: by scenario; owned */
     bool *finished, *cut;
-    enum tt_outcome outcome;         /* CALLED */
-    struct tt_buf result;            /* CALLED: flat copy; ABORT: message */
-    size_t scenario;                 /* FINISHED */
-    struct tt_intervention *command; /* SCALED */
-    bool failed;                     /* READY, CALLED, SCALED */
+    enum tt_outcome outcome; /* CALLED */
+    struct tt_buf result;    /* CALLED: flat copy; ABORT: message */
+    size_t scenario;         /* FINISHED */
+    bool failed;             /* READY, CALLED, SCALED */
     struct tt_err err;
 };
 
@@ -241,8 +240,8 @@ struct tt_run {
     bool paused;
     uint64_t pause_began_ns, paused_ns; /* while the scenarios run */
     cJSON *timeline;
-    struct tt_intervention *scaling; /* at the workers */
-    unsigned scale_due;
+    struct tt_intervention *scaling;   /* at the workers */
+    unsigned scale_due, scale_refused; /* workers */
     cJSON *summary;
 };
 
@@ -312,4 +311,5 @@ void tt__check_connections(int64_t vus, uint64_t source_addresses);
 bool tt__connections_short(int64_t vus, uint64_t files, uint64_t ports, char *text, size_t size);
 /* memory.c */
 uint64_t tt__vu_bytes(struct tt_worker *w, struct tt_err *err); /* 0: not known */
+bool tt__memory_left(struct tt_err *err); /* enough to go on making virtual users */
 bool tt__memory_suffices(int64_t vus, uint64_t vu_bytes, struct tt_err *err);

@@ -63,6 +63,8 @@ BAD_INPUT = [
      script("""scenarios = { a = { executor = "constant-vus", vus = 0, duration = "5" .. "x" },
        checkout = { executor = "ramping-vus", stages = { { duration = "1s", target = 1 }, { duration = "1s", target = -2 } } } }"""),
      ["run", "t.lua"], 104, r"(?s)scenarios\.a\.duration: .*scenarios\.checkout\.stages\[2\]\.target: "),
+    ("no_time_at_all", script('iterations = 1, max_cpu_time = 0, handle_summary_timeout = "0s"'), ["run", "t.lua"], 104,
+     r"(?s)handle_summary_timeout: expected more than 0.*max_cpu_time: expected more than 0"),
     ("setup_is_no_function", script("iterations = 1", "", "M.setup = { 1 }"), ["run", "t.lua"], 104, r"setup: expected a function"),
     ("option_of_the_command_line", script('iterations = 1, quiet = true'), ["run", "t.lua"], 104, r"quiet.*--quiet or TTLOAD_QUIET"),
     ("missing_config", GOOD, ["run", "--config", "none.json", "t.lua"], 104, r"none\.json"),

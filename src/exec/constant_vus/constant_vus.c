@@ -37,7 +37,7 @@ static struct tt_exec *create(const struct tt_scenario *sc, const struct tt_port
     tt__exec_init(&c->base, sc, slice, host, arg, start_ns, sc->duration_ns,
                   tt__exec_scaled_vus(sc, &slice->vus));
     c->wanted = c->base.n_slots;
-    c->over = !c->wanted;
+    c->over = !c->wanted && !slice->others;
     return &c->base;
 }
 
@@ -68,7 +68,7 @@ static uint64_t iteration_done(struct tt_exec *e, uint32_t slot, uint64_t now_ns
 
 static bool scale(struct tt_exec *e, const struct tt_scale *s, uint64_t now_ns, struct tt_err *err)
 {
-    if (!tt__exec_may_set_vus(e, s, now_ns, err))
+    if (!tt__exec_prepare_vus(e, s, now_ns, err))
         return false;
     of(e)->over = false;
     of(e)->wanted = (uint32_t)tt_stripe_scale(&e->slice->vus, s->vus);

@@ -111,6 +111,8 @@ static bool scale(struct tt_exec *e, const struct tt_scale *s, uint64_t now_ns, 
                           (long long)vus, (long long)max);
     if (e->cut || e->stopped)
         return tt_err_set(err, 0, "the scenario is over");
+    if (!tt__exec_reserve(e, vus, err))
+        return false;
     c->max_vus = max;
     c->vus = vus;
     if (e->started)

@@ -162,7 +162,7 @@ static uint64_t step(struct tt_exec *e, uint64_t now_ns)
 static bool scale(struct tt_exec *e, const struct tt_scale *s, uint64_t now_ns, struct tt_err *err)
 {
     struct ramping *r = of(e);
-    if (!tt__exec_may_set_vus(e, s, now_ns, err))
+    if (!tt__exec_prepare_vus(e, s, now_ns, err))
         return false;
     int64_t slots = tt_stripe_scale(&e->slice->vus, s->vus);
     tt_ramp_end(&r->ramp);

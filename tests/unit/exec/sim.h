@@ -43,6 +43,7 @@ struct sim {
     uint64_t claimed, full, interrupted, dropped;
     int64_t spare, made;
     bool refused_growth;
+    uint32_t reservable; /* slots of a lane that may be active after a change */
     uint64_t handed_over;
     struct sim_start *starts;
     size_t n_starts, cap_starts;
@@ -201,7 +202,14 @@ static inline uint32_t sim_grow(void *host, uint32_t n)
     return granted;
 }
 
+static inline bool sim_reserve(void *host, uint32_t n, struct tt_err *err)
+{
+    struct sim_lane *l = host;
+    return n <= l->sim->reservable || tt_err_set(err, 0, "no VU beyond %u", l->sim->reservable);
+}
+
 static const struct tt_exec_host sim_host = {
+    .reserve = sim_reserve,
     .activate = sim_activate,
     .iterate = sim_iterate,
     .retire = sim_retire,
@@ -237,6 +245,7 @@ static inline struct sim *sim_new(const char *executor)
     s->sc.exec = "default";
     s->sc.grow_one_by_one = true;
     s->n_lanes = 1;
+    s->reservable = UINT32_MAX;
     s->length = sim_constant_length;
     assert_true(tt_segment_parse("", &s->segment, &err));
     return s;
@@ -278,6 +287,7 @@ static inline void sim_begin(struct sim *s)
         l->portion.n_workers = s->n_lanes;
         tt_stripe_worker(&l->portion.vus, &s->machine, i, s->n_lanes);
         tt_stripe_worker(&l->portion.work, &s->work, i, s->n_lanes);
+        l->portion.others = s->cls->max_slots(&s->sc, &l->portion.vus) < s->made;
         l->e = s->cls->create(&s->sc, &l->portion, &sim_host, l, s->sc.start_time_ns);
         l->due = s->sc.start_time_ns;
     }

@@ -310,10 +310,9 @@ static void machines_together_do_what_one_does(void **state)
 /* --- changes while it runs ----------------------------------------------------------------------
  */
 
-static bool scale(struct sim *s, int64_t vus, int64_t max_vus, double rate, struct tt_err *err)
+static bool scale_lane(struct sim *s, unsigned lane, struct tt_scale change, struct tt_err *err)
 {
-    struct tt_scale change = {vus, max_vus, rate};
-    struct sim_lane *l = &s->lanes[0];
+    struct sim_lane *l = &s->lanes[lane];
     *err = (struct tt_err){0};
     bool ok = s->cls->scale(l->e, &change, s->now, err);
     if (ok)
@@ -321,23 +320,45 @@ static bool scale(struct sim *s, int64_t vus, int64_t max_vus, double rate, stru
     return ok;
 }
 
-static struct sim *controlled(uint64_t duration_ns)
+static bool scale(struct sim *s, int64_t vus, int64_t max_vus, double rate, struct tt_err *err)
 {
-    struct sim *s = sim_new("externally-controlled");
-    s->sc.vus = 2;
-    s->sc.max_vus = 5;
+    return scale_lane(s, 0, (struct tt_scale){vus, max_vus, rate}, err);
+}
+
+/* Iterations of 100 ms. */
+static struct sim *scalable(const char *executor, int64_t vus, int64_t max_vus,
+                            uint64_t duration_ns, unsigned workers)
+{
+    struct sim *s = sim_new(executor);
+    static const uint64_t length = 100 * MS;
+    struct tt_stage *stage = tt_xcalloc(1, sizeof *stage);
+    *stage = (struct tt_stage){.duration_ns = duration_ns, .target = vus};
+    s->sc.stages = stage;
+    s->sc.n_stages = 1;
+    s->sc.vus = s->sc.start_vus = vus;
+    s->sc.max_vus = max_vus;
     s->sc.duration_ns = duration_ns;
     s->sc.until_stopped = duration_ns == 0;
-    static const uint64_t length = 100 * MS;
     s->length_arg = &length;
+    s->n_lanes = workers;
     sim_begin(s);
     return s;
 }
 
+static struct sim *controlled(uint64_t duration_ns)
+{
+    return scalable("externally-controlled", 2, 5, duration_ns, 1);
+}
+
 static int64_t active(const struct sim *s)
 {
-    return s->cls->progress(s->lanes[0].e, s->now).vus_active;
+    int64_t n = 0;
+    for (unsigned i = 0; i < s->n_lanes; i++)
+        n += s->cls->progress(s->lanes[i].e, s->now).vus_active;
+    return n;
 }
+
+static const char *const scalables[] = {"externally-controlled", "constant-vus", "ramping-vus"};
 
 static void vus_are_set_from_outside(void **state)
 {
@@ -380,6 +401,42 @@ static void max_vus_bounds_and_can_be_raised(void **state)
     assert_false(scale(s, 1, -1, -1, &err));
     assert_non_null(strstr(err.text, "over"));
     sim_free(s);
+}
+
+static void a_change_whose_vus_cannot_be_made_changes_nothing(void **state)
+{
+    (void)state;
+    struct tt_err err;
+    for (size_t k = 0; k < 3; k++) {
+        struct sim *s = scalable(scalables[k], 2, 5, 10 * S, 1);
+        s->reservable = 3;
+        sim_run(s, S);
+        assert_false(scale(s, 4, -1, -1, &err));
+        assert_string_equal(err.text, "no VU beyond 3");
+        assert_int_equal(active(s), 2);
+        assert_true(scale(s, 3, -1, -1, &err));
+        assert_int_equal(active(s), 3);
+        sim_run(s, UINT64_MAX - 1);
+        sim_free(s);
+    }
+}
+
+static void a_worker_without_vus_of_the_scenario_can_get_some(void **state)
+{
+    (void)state;
+    struct tt_err err;
+    for (size_t k = 0; k < 3; k++) {
+        struct sim *s = scalable(scalables[k], 1, 6, 10 * S, 3);
+        sim_run(s, S);
+        assert_int_equal(active(s), 1);
+        for (unsigned i = 0; i < 3; i++)
+            assert_true(scale_lane(s, i, (struct tt_scale){6, -1, -1}, &err));
+        assert_int_equal(active(s), 6);
+        sim_run(s, UINT64_MAX - 1);
+        assert_true(sim_finished(s));
+        assert_int_equal(s->now, 10 * S);
+        sim_free(s);
+    }
 }
 
 static void without_a_duration_it_runs_until_it_is_stopped(void **state)
@@ -431,6 +488,8 @@ int main(void)
         cmocka_unit_test(machines_together_do_what_one_does),
         cmocka_unit_test(vus_are_set_from_outside),
         cmocka_unit_test(max_vus_bounds_and_can_be_raised),
+        cmocka_unit_test(a_change_whose_vus_cannot_be_made_changes_nothing),
+        cmocka_unit_test(a_worker_without_vus_of_the_scenario_can_get_some),
         cmocka_unit_test(without_a_duration_it_runs_until_it_is_stopped),
         cmocka_unit_test(a_rate_changes_from_now_on),
     };

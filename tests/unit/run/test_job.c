@@ -262,6 +262,79 @@ static void a_stop_cuts_what_runs_and_drops_nothing_silently(void **state)
     lane_rig_free(f);
 }
 
+/* --- changes from outside */
+
+#define TWO_LOOPS                                                                                  \
+    "{\"workers\":1,\"scenarios\":{\"now\":{\"executor\":\"constant-vus\",\"vus\":2,"              \
+    "\"duration\":\"20s\"},\"soon\":{\"executor\":\"constant-vus\",\"vus\":3,\"duration\":\"5s\"," \
+    "\"start_time\":\"10s\"}}}"
+
+static bool scale_now(struct lane_rig *f, int64_t vus, struct tt_err *err)
+{
+    const struct tt_scale change = {vus, -1, -1};
+    *err = (struct tt_err){0};
+    return tt__job_scale(&f->r->lanes[0], 0, &change, err); /* scenarios are in order of start */
+}
+
+static void a_change_leaves_the_vus_of_scenarios_to_come(void **state)
+{
+    struct lane_rig *f = lane_rig_new(TWO_LOOPS, "", "tt.sleep(1)");
+    struct tt_err err;
+    (void)state;
+    assert_int_equal(lane_rig_made(f), 5);
+    lane_rig_until(f, 500);
+    assert_true(scale_now(f, 5, &err));
+    assert_int_equal(lane_rig_made(f), 8);
+    assert_true(scale_now(f, 1, &err)); /* and back: they are kept */
+    lane_rig_until(f, 1500);
+    assert_true(scale_now(f, 5, &err));
+    assert_int_equal(lane_rig_made(f), 8);
+    lane_rig_until(f, 10500);
+    assert_int_equal(tt__shown_get(&f->r->lanes[0].active), 5 + 3);
+    lane_rig_until(f, 21000);
+    assert_true(lane_rig_finished(f, 0) && lane_rig_finished(f, 1));
+    assert_int_equal(lane_rig_made(f), 8);
+    lane_rig_free(f);
+}
+
+static void a_change_whose_init_fails_is_refused(void **state)
+{
+    char bad[64], top[256];
+    struct tt_err err;
+    (void)state;
+    snprintf(bad, sizeof bad, "/tmp/ttload-bad-%d", (int)getpid());
+    snprintf(top, sizeof top, "if io.open('%s') then error('not now') end", bad);
+    struct lane_rig *f = lane_rig_new(TWO_LOOPS, top, "tt.sleep(1)");
+    lane_rig_until(f, 500);
+    FILE *file = fopen(bad, "w");
+    assert_non_null(file);
+    fclose(file);
+    assert_false(scale_now(f, 5, &err));
+    unlink(bad);
+    assert_non_null(strstr(err.text, "scenario now: init of a further virtual user: "));
+    assert_non_null(strstr(err.text, "not now"));
+    assert_int_equal(tt__shown_get(&f->r->lanes[0].active), 2);
+    lane_rig_until(f, 41000);
+    assert_true(lane_rig_finished(f, 0) && lane_rig_finished(f, 1));
+    lane_rig_free(f);
+}
+
+static void a_scenario_that_would_begin_on_a_stopped_worker_is_reported_over(void **state)
+{
+    struct lane_rig *f =
+        lane_rig_new("{\"workers\":1,\"scenarios\":{\"first\":{\"executor\":\"per-vu-iterations\"},"
+                     "\"second\":{\"executor\":\"per-vu-iterations\",\"after\":\"first\"}}}",
+                     "", "tt.sleep(1)");
+    struct tt__lane *lane = f->r->lanes;
+    (void)state;
+    lane_rig_until(f, 500);
+    tt__jobs_stop(lane); /* the script's abort(): the coordinator hears of it later */
+    tt__job_begin(lane, 1, RUN_BEGIN_NS);
+    assert_null(lane->jobs[1].exec);
+    assert_true(lane->jobs[1].reported);
+    lane_rig_free(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -278,6 +351,9 @@ int main(void)
         cmocka_unit_test(growth_takes_up_the_load_in_batches_or_singly),
         cmocka_unit_test(a_failing_init_costs_one_vu_and_not_the_growth),
         cmocka_unit_test(a_stop_cuts_what_runs_and_drops_nothing_silently),
+        cmocka_unit_test(a_change_leaves_the_vus_of_scenarios_to_come),
+        cmocka_unit_test(a_change_whose_init_fails_is_refused),
+        cmocka_unit_test(a_scenario_that_would_begin_on_a_stopped_worker_is_reported_over),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
