@@ -157,7 +157,7 @@ class Control(Case):
 
     def test_the_schedule_stands_still_while_paused(self):
         run = self.loop("""{ scenarios = { a = { executor = "constant-arrival-rate", rate = 200, duration = "1s",
-                            pre_allocated_vus = 20 } } }""")
+                            pre_allocated_vus = 200 } } }""")  # a VU for each start, however busy the machine is
         run.until("running")
         run.patch(paused=True)
         time.sleep(1.5)
