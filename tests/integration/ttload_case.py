@@ -212,25 +212,35 @@ class WsServer:
     """A WebSocket server of an independent library on a free port; handler(ws, path) is a coroutine function."""
 
     def __init__(self, handler, **options):
-        self.loop = asyncio.new_event_loop()
+        self.loop, self.server = asyncio.new_event_loop(), None
         ready = threading.Event()
         self.thread = threading.Thread(target=self.run, args=(handler, options, ready))
         self.thread.start()
         ready.wait()
+        if not self.server:
+            self.thread.join()
+            raise RuntimeError("the WebSocket server does not start: its thread says why")
 
     def run(self, handler, options, ready):
+        try:
+            self.serve(handler, options)
+        finally:
+            ready.set()
+        self.loop.run_forever()
+        self.server.close()
+        self.loop.run_until_complete(self.server.wait_closed())
+        self.loop.close()
+
+    def serve(self, handler, options):
         import websockets
         asyncio.set_event_loop(self.loop)
         options.setdefault("compression", None)
         options.setdefault("ping_interval", None)
+        scheme = "wss" if options.get("ssl") else "ws"
         server = self.loop.run_until_complete(websockets.serve(handler, "127.0.0.1", 0, **options))
         self.port = server.sockets[0].getsockname()[1]
-        self.url = f"ws://127.0.0.1:{self.port}"
-        ready.set()
-        self.loop.run_forever()
-        server.close()
-        self.loop.run_until_complete(server.wait_closed())
-        self.loop.close()
+        self.url = f"{scheme}://127.0.0.1:{self.port}"
+        self.server = server
 
     def stop(self):
         self.loop.call_soon_threadsafe(self.loop.stop)

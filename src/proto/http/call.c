@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The life of a call: look-up, exchange, next address or redirect, samples, end.
  *
- * Redirects are followed here, not by libcurl: each hop has its own stamps, samples and tags, and
- * the rules are those of k6's client: 301, 302 and 303 turn anything but HEAD into a GET without
- * body, 307 and 308 repeat the request; credentials go to the same host and its subdomains only.
- * One deadline covers all of it. */
+ * Redirects are followed here, not by libcurl: each hop has its own stamps, samples and tags. One
+ * deadline covers all of it. */
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -151,109 +149,16 @@ static void refuse_url(struct tt_http_call *c)
 /* --- redirects ---------------------------------------------------------------------------------
  */
 
-static bool name_is(const char *line, const char *name)
-{
-    size_t n = strlen(name);
-    return tt_strnieq(line, name, n) && (line[n] == ':' || line[n] == ';');
-}
-
-static bool follows(const char *line, bool trusted, bool same_authority, bool with_body)
-{
-    static const char *const secrets[] = {"Authorization", "Www-Authenticate", "Cookie2"};
-    static const char *const of_body[] = {"Content-Type", "Content-Encoding", "Content-Language",
-                                          "Content-Location"};
-    for (size_t i = 0; i < 3; i++)
-        if (!trusted && name_is(line, secrets[i]))
-            return false;
-    for (size_t i = 0; i < 4; i++)
-        if (!with_body && name_is(line, of_body[i]))
-            return false;
-    if (name_is(line, "Cookie")) /* each hop has its own */
-        return false;
-    return same_authority || !name_is(line, "Host");
-}
-
-static void filter_lines(struct tt_http_call *c, bool trusted, bool same_authority)
-{
-    tt_buf_clear(&c->spare_lines);
-    size_t n = 0;
-    const char *p = c->lines.data, *end = p ? p + c->lines.len : p;
-    for (; p < end; p += strlen(p) + 1)
-        if (follows(p, trusted, same_authority, c->body || c->source) &&
-            !(c->own_referer && name_is(p, "Referer"))) {
-            tt_buf_append(&c->spare_lines, p, strlen(p) + 1);
-            n++;
-        }
-    struct tt_buf old = c->lines;
-    c->lines = c->spare_lines;
-    c->spare_lines = old;
-    c->n_lines = n;
-}
-
-static void add_referer(struct tt_http_call *c, const struct tt_http_url *to)
-{
-    c->own_referer = false;
-    if (tt_http_call_has_header(c, "Referer") || (c->parsed.https && !to->https))
-        return;
-    tt_buf_clear(&c->wire);
-    if (tt_http_url_wire(&c->parsed, &c->wire))
-        c->own_referer = tt_http_call_header(c, "Referer", 7, c->wire.data, c->wire.len);
-}
-
-static bool is_redirect(const struct tt_http_call *c, struct tt_slice *location)
-{
-    int s = c->status.code;
-    struct tt_http_header h;
-    size_t at = 0;
-    if (s != 301 && s != 302 && s != 303 && s != 307 && s != 308)
-        return false;
-    while (tt_http_headers_next(c->x.head.data, c->x.head.len, &at, &h))
-        if (h.name.n == 8 && tt_strnieq(h.name.p, "Location", 8) && h.value.n) {
-            *location = h.value;
-            return true;
-        }
-    return false;
-}
-
 static void follow(struct tt_http_call *c, struct tt_slice location)
 {
-    struct tt_buf *text = &c->hop_url[c->hop % 2];
-    struct tt_http_url to, first = {0};
-    const char *why = "no URL";
-    tt_buf_clear(text);
-    bool joined = tt_http_url_join(c->x.url, location, text);
-    bool good = joined && tt_http_url_parse(text->data, text->len, &to, &why);
-    if (!joined || (!good && to.fault == TT_HTTP_URL_BAD)) {
-        char message[128];
-        snprintf(message, sizeof message, "bad Location in the redirect: %s", why);
-        tt_http_error_set(&c->x.error, TT_HTTP_E_OTHER, message);
+    if (!tt__http_redirect(c, location)) {
         c->status.code = 0;
         finish(c);
-        return;
-    }
-    first.host = (struct tt_slice){c->first_host, strlen(c->first_host)};
-    bool same_authority = to.authority.n == c->parsed.authority.n &&
-                          tt_strnieq(to.authority.p, c->parsed.authority.p, to.authority.n);
-    if (c->status.code <= 303 && strcmp(c->method, "HEAD") != 0) {
-        c->method = "GET";
-        c->body = NULL;
-        c->source = NULL;
-        c->body_len = 0;
-    }
-    /* an answer to a challenge is for one URL */
-    bool trusted = tt_http_url_trusts(&first, &to) && !c->answers_challenge;
-    filter_lines(c, trusted, same_authority);
-    c->answers_challenge = false;
-    add_referer(c, &to);
-    c->parsed = to;
-    c->url = (struct tt_slice){text->data, text->len};
-    c->redirects--;
-    c->hop++;
-    c->bad_url = why;
-    if (good)
-        next_hop(c);
-    else
+    } else if (c->parsed.fault) {
         refuse_url(c);
+    } else {
+        next_hop(c);
+    }
 }
 
 /* May the next hop be sent? Not when it repeats a body that is gone: a function's. */
@@ -287,7 +192,7 @@ static void on_exchange(struct tt_http_exchange *x)
         begin_hop(c);
         return;
     }
-    if (x->error.code || !is_redirect(c, &location)) {
+    if (x->error.code || !tt__http_is_redirect(c, &location)) {
         finish(c);
     } else if (c->redirects > 0) {
         if (repeatable(c))
@@ -311,7 +216,7 @@ static void on_arrived(struct tt_http_exchange *x)
     struct tt_slice location;
     if (!tt_http_headers_status(x->head.data, x->head.len, &c->status))
         return;
-    if (c->redirects > 0 && is_redirect(c, &location))
+    if (c->redirects > 0 && tt__http_is_redirect(c, &location))
         tt_buf_clear(&x->body);
     else
         tt_http_call_wake(c);
@@ -603,42 +508,4 @@ void tt_http_call_cancel(struct tt_http_call *c)
         stop(c);
     }
     tt_http_call_put(c);
-}
-
-/* --- filling in --------------------------------------------------------------------------------
- */
-
-static bool breaks_line(const char *p, size_t n)
-{
-    return memchr(p, '\r', n) || memchr(p, '\n', n) || memchr(p, '\0', n);
-}
-
-bool tt_http_call_header(struct tt_http_call *c, const char *name, size_t name_len,
-                         const char *value, size_t value_len)
-{
-    if (name_len == 0 || breaks_line(name, name_len) || breaks_line(value, value_len) ||
-        memchr(name, ':', name_len) || memchr(name, ';', name_len) || memchr(name, ' ', name_len))
-        return false;
-    struct tt_buf *b = &c->lines;
-    if (!tt_buf_reserve(b, name_len + value_len + 3))
-        return false;
-    tt_buf_append(b, name, name_len);
-    if (value_len) {
-        tt_buf_append(b, ": ", 2);
-        tt_buf_append(b, value, value_len);
-    } else {
-        tt_buf_putc(b, ';');
-    }
-    tt_buf_append(b, "", 1);
-    c->n_lines++;
-    return true;
-}
-
-bool tt_http_call_has_header(const struct tt_http_call *c, const char *name)
-{
-    const char *p = c->lines.data, *end = p ? p + c->lines.len : p;
-    for (; p < end; p += strlen(p) + 1)
-        if (name_is(p, name))
-            return true;
-    return false;
 }

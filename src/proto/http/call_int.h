@@ -17,3 +17,14 @@ bool tt__http_answer_challenge(struct tt_http_call *c);
 void tt__http_put_cookies(struct tt_http_call *c);
 /* After a hop: what the response set goes into the jar. */
 void tt__http_take_cookies(struct tt_http_call *c);
+
+/* call_lines.c */
+/* Before a redirect's hop: the header lines that its request keeps. */
+void tt__http_keep_lines(struct tt_http_call *c, bool trusted, bool same_authority);
+
+/* call_redirect.c */
+/* Does the response lead elsewhere? */
+bool tt__http_is_redirect(const struct tt_http_call *c, struct tt_slice *location);
+/* Makes the call the request of the next hop, whose URL may have a fault. False: the Location is no
+ * URL, c->x.error says so. */
+bool tt__http_redirect(struct tt_http_call *c, struct tt_slice location);

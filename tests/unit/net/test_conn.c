@@ -203,25 +203,49 @@ static void refused_is_told_with_its_number(void **state)
     assert_int_equal(f->opens, 0);
 }
 
+/* Listens on ::1, at a port that no one else can take on 127.0.0.1 before *block is closed: it is
+ * bound there and does not listen. -1: a system without IPv6. */
+static int listen_on_ipv6_only(int *block, uint16_t *port)
+{
+    struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+    for (int tries = 0; tries < 100; tries++) {
+        struct sockaddr_in four = {.sin_family = AF_INET,
+                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+        socklen_t len = sizeof four;
+        *block = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        assert_int_equal(bind(*block, (struct sockaddr *)&four, sizeof four), 0);
+        assert_int_equal(getsockname(*block, (struct sockaddr *)&four, &len), 0);
+        six.sin6_port = four.sin_port;
+        int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        if (fd >= 0 && bind(fd, (struct sockaddr *)&six, sizeof six) == 0 && listen(fd, 1) == 0) {
+            *port = ntohs(four.sin_port);
+            return fd;
+        }
+        bool taken = fd >= 0 && errno == EADDRINUSE;
+        close(*block);
+        if (fd >= 0)
+            close(fd);
+        if (!taken)
+            break;
+    }
+    return -1;
+}
+
 /* localhost is 127.0.0.1, then ::1; only the second listens. */
 static void next_address_is_tried(void **state)
 {
     struct fixture *f = *state;
-    struct sockaddr_in6 sa = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
-    socklen_t len = sizeof sa;
-    int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || bind(fd, (struct sockaddr *)&sa, sizeof sa) || listen(fd, 1)) {
-        if (fd >= 0)
-            close(fd);
-        skip(); /* a system without IPv6 */
-    }
-    getsockname(fd, (struct sockaddr *)&sa, &len);
-    dial(f, "localhost", ntohs(sa.sin6_port), NULL);
+    uint16_t port = 0;
+    int block, fd = listen_on_ipv6_only(&block, &port);
+    if (fd < 0)
+        skip();
+    dial(f, "localhost", port, NULL);
     UNTIL(f, f->opens || f->fails);
     assert_int_equal(f->opens, 1);
     assert_int_equal(f->conn.error.code, 0);
     assert_string_equal(f->conn.remote_ip, "::1");
     close(fd);
+    close(block);
 }
 
 static void when_all_addresses_fail_the_first_error_counts(void **state)
