@@ -5,7 +5,8 @@
 #include "base/err.h"
 #include <stdint.h>
 
-/* Rows: name, set by default. */
+/* Rows: name, set by default. vu and iter are metadata of samples, not tags: a set of tags for each
+ * iteration would be too many. */
 #define TT_SYSTEM_TAGS(X)                                                                          \
     X(proto, 1)                                                                                    \
     X(subproto, 1)                                                                                 \
@@ -21,7 +22,9 @@
     X(scenario, 1)                                                                                 \
     X(service, 1)                                                                                  \
     X(expected_response, 1)                                                                        \
-    X(ip, 0)
+    X(ip, 0)                                                                                       \
+    X(vu, 0)                                                                                       \
+    X(iter, 0)
 
 enum tt_system_tag {
 #define X(name, on) TT_TAG_##name,

@@ -165,7 +165,9 @@ void tt_options_markdown(FILE *out)
         "flags. One of duration, "
         "iterations,\nstages, scenarios in a higher layer replaces all four of the lower ones. "
         "Durations are `\"30s\"` "
-        "or a number of seconds.\nOptions of the group *run* cannot be set by a script.\n\n"
+        "or a number of seconds.\nOptions of the group *run* cannot be set by a script. In the "
+        "environment lists and `hosts` have commas between their items, tags\nare `NAME:VALUE`, "
+        "stages `30s:5,1m:20`; other tables are JSON.\n\n"
         "| option | flag | environment | default | group | meaning |\n|---|---|---|---|---|---|\n",
         out);
     for (int i = 0; i < TT_OPT_COUNT; i++) {

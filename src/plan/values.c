@@ -20,12 +20,20 @@ static void list_add(struct tt_text_list *l, struct tt_arena *a, const char *s, 
     l->items = items;
 }
 
+/* Up to the next comma outside of braces: "checks{a:1,b:2},iterations". */
+static size_t item_length(const char *s)
+{
+    size_t n = strcspn(s, ",{");
+    const char *end = s[n] == '{' ? strchr(s + n, '}') : NULL;
+    return end ? (size_t)(end - s) + strcspn(end, ",") : n + strcspn(s + n, ",");
+}
+
 static void list_split(struct tt_text_list *l, struct tt_arena *a, const char *s)
 {
     if (strcmp(s, "\"\"") == 0) /* as env files and quoting shells write an empty one */
         return;
     while (*s) {
-        size_t n = strcspn(s, ","), blank = strspn(s, " "), len = n;
+        size_t n = item_length(s), blank = strspn(s, " "), len = n;
         while (len > blank && s[len - 1] == ' ')
             len--;
         if (len > blank)
@@ -103,6 +111,18 @@ static bool stage_from_text(cJSON *list, const char *text, struct tt_err *err)
     return true;
 }
 
+/* "NAME=IP[:PORT]" added to a JSON table of hosts. */
+static bool host_from_text(cJSON *hosts, char *text, struct tt_err *err)
+{
+    char *eq = strchr(text, '=');
+    if (!eq || eq == text || !eq[1])
+        return tt_err_set(err, TT_EXIT_CONFIG, "'%s': expected NAME=IP[:PORT]", text);
+    *eq = '\0';
+    cJSON_DeleteItemFromObjectCaseSensitive(hosts, text);
+    cJSON_AddStringToObject(hosts, text, eq + 1);
+    return true;
+}
+
 static bool json_from_text(cJSON **v, enum tt_opt_id id, bool append, const char *text,
                            struct tt_err *err)
 {
@@ -116,15 +136,10 @@ static bool json_from_text(cJSON **v, enum tt_opt_id id, bool append, const char
             ok = stage_from_text(out, one, err);
         tt_free(copy);
     } else if (id == TT_OPT_hosts && text[0] != '{') {
-        const char *eq = strchr(text, '=');
-        if (eq && eq != text && eq[1]) {
-            char *name = tt_xstrndup(text, (size_t)(eq - text));
-            cJSON_DeleteItemFromObjectCaseSensitive(out, name);
-            cJSON_AddStringToObject(out, name, eq + 1);
-            tt_free(name);
-        } else {
-            ok = tt_err_set(err, TT_EXIT_CONFIG, "'%s': expected NAME=IP[:PORT]", text);
-        }
+        char *copy = tt_xstrdup(text), *rest = copy, *one;
+        while (ok && (one = strsep(&rest, ",")))
+            ok = host_from_text(out, one, err);
+        tt_free(copy);
     } else {
         cJSON_Delete(out);
         out = tt_json_read(text, strlen(text), TT_EXIT_CONFIG, err);

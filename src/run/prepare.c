@@ -154,7 +154,7 @@ static bool read_early(struct tt_run *r, int argc, char **argv, char **environme
     if (positional.n != 1)
         return tt_err_set(err, TT_EXIT_OTHER,
                           positional.n ? "expected one script, found %zu ('%s', '%s', ...)"
-                                       : "expected a script: ttload run SCRIPT.lua",
+                                       : "expected a script: SCRIPT.lua",
                           positional.n, positional.n ? positional.items[0] : "",
                           positional.n ? positional.items[1] : "");
     if (o->verbose)

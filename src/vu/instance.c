@@ -232,7 +232,7 @@ void tt_vu_activate(struct tt_vu *vu, const struct tt_scenario *sc, const struct
         change_scenario(vu, sc);
     vu->tags = tags ? tags : tt_tags_empty(vu->w->tags);
     vu->warming = false;
-    tt__labels_clear(vu);
+    tt__labels_begin(vu);
 }
 
 /* --- running
@@ -410,6 +410,7 @@ void tt_vu_iterate(struct tt_vu *vu, uint64_t number_in_test, uint64_t intended_
     vu->stage = TT_STAGE_ITERATION;
     vu->iteration_in_test = number_in_test;
     vu->intended_ns = intended_ns;
+    tt__labels_iteration(vu);
     struct tt_fiber *f = begin(vu, vu->scenario->exec, ended, arg);
     if (!in->setup_set) { /* decoded once: changes a VU makes to it stay with it */
         in->setup_set = true;

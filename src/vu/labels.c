@@ -2,6 +2,7 @@
 /* What a VU's script may change of the VU itself: the tags and metadata of its later samples, its
  * random numbers. Worker thread. */
 #include "vu/vu_int.h"
+#include <stdio.h>
 
 /* --- tags and metadata --------------------------------------------------------------------------
  */
@@ -31,6 +32,26 @@ void tt_vu_set_metadata(struct tt_vu *vu, const char *key, const char *value)
     struct tt_metadata *before = vu->metadata;
     vu->metadata = tt_metadata_with(before, key, value);
     tt_metadata_drop(before);
+}
+
+static void set_number(struct tt_vu *vu, enum tt_system_tag tag, const char *key, uint64_t number)
+{
+    char text[24];
+    if (!tt_system_tags_has(tt_tagpool_chosen(vu->w->tags), tag))
+        return;
+    snprintf(text, sizeof text, "%llu", (unsigned long long)number);
+    tt_vu_set_metadata(vu, key, text);
+}
+
+void tt__labels_begin(struct tt_vu *vu)
+{
+    tt__labels_clear(vu);
+    set_number(vu, TT_TAG_vu, "vu", vu->id_in_instance);
+}
+
+void tt__labels_iteration(struct tt_vu *vu)
+{
+    set_number(vu, TT_TAG_iter, "iter", vu->iteration);
 }
 
 void tt__labels_clear(struct tt_vu *vu)

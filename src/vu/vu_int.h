@@ -109,6 +109,8 @@ struct tt__unwind tt__unwind_take(struct tt_worker *w);
 void tt__unwind_put(struct tt_worker *w, struct tt__unwind u);
 void tt__push_traceback(lua_State *L, const char *text, int level); /* text with L's traceback */
 /* labels.c */
+void tt__labels_begin(struct tt_vu *vu); /* those of an activation */
+void tt__labels_iteration(struct tt_vu *vu);
 void tt__labels_clear(struct tt_vu *vu);
 /* instance.c */
 void tt__vu_fiber_gone(struct tt_vu *vu);

@@ -65,6 +65,8 @@ BAD_INPUT = [
      ["run", "t.lua"], 104, r"(?s)scenarios\.a\.duration: .*scenarios\.checkout\.stages\[2\]\.target: "),
     ("no_time_at_all", script('iterations = 1, max_cpu_time = 0, handle_summary_timeout = "0s"'), ["run", "t.lua"], 104,
      r"(?s)handle_summary_timeout: expected more than 0.*max_cpu_time: expected more than 0"),
+    ("limits_out_of_range", script("iterations = 1, rps = 1e-9, max_decompression_ratio = -1"), ["run", "t.lua"], 104,
+     r"(?s)rps: expected.*max_decompression_ratio: expected"),
     ("setup_is_no_function", script("iterations = 1", "", "M.setup = { 1 }"), ["run", "t.lua"], 104, r"setup: expected a function"),
     ("option_of_the_command_line", script('iterations = 1, quiet = true'), ["run", "t.lua"], 104, r"quiet.*--quiet or TTLOAD_QUIET"),
     ("missing_config", GOOD, ["run", "--config", "none.json", "t.lua"], 104, r"none\.json"),

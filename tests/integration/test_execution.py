@@ -142,6 +142,20 @@ M.options = { submetrics = { "iterations{page:home}" }, scenarios = { s = { exec
         self.assertEqual([p.get("metadata") for p in points], [None, {"trace": "t1"}])
         self.assertNotIn("trace", json.dumps(result.json()))
 
+    def test_system_tags_vu_and_iter_are_metadata(self):
+        result = self.script("""
+  local vu = require("ttload.execution").vu
+  tt.check(1, { ok = true }, { vu_is = vu.id_in_instance, iter_is = vu.iteration_in_instance })""", "--vus", "2",
+                             "--iterations", "6", "--system-tags", "scenario,vu,iter", "--out", "json=out.json")
+        self.assertEqual(result.code, 0, result.err)
+        with open(os.path.join(self.folder, "out.json"), encoding="utf-8") as f:
+            points = [p["data"] for p in map(json.loads, f) if p["metric"] == "checks" and p["type"] == "Point"]
+        self.assertEqual(len(points), 6)
+        for p in points:
+            tags = p["tags"]
+            self.assertEqual(p["metadata"], {"vu": tags.pop("vu_is"), "iter": tags.pop("iter_is")})
+            self.assertEqual(tags, {"scenario": "default"})
+
 
 if __name__ == "__main__":
     unittest.main()

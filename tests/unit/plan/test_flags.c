@@ -186,8 +186,9 @@ static void repeated_stages_and_hosts_add_up(void **state)
     const cJSON *last = cJSON_GetArrayItem(f->o.stages, 2);
     assert_string_equal(cJSON_GetObjectItem(last, "duration")->valuestring, "10s");
     assert_int_equal(cJSON_GetObjectItem(last, "target")->valueint, 0);
-    taken(f, FLAGS("--hosts", "a=1.1.1.1", "--hosts", "b=2.2.2.2:80", "--hosts", "a=3.3.3.3"));
-    assert_int_equal(cJSON_GetArraySize(f->o.hosts), 2);
+    taken(f, FLAGS("--hosts", "a=1.1.1.1,c=4.4.4.4", "--hosts", "b=2.2.2.2:80", "--hosts",
+                   "a=3.3.3.3,c=4.4.4.4"));
+    assert_int_equal(cJSON_GetArraySize(f->o.hosts), 3);
     assert_string_equal(cJSON_GetObjectItem(f->o.hosts, "a")->valuestring, "3.3.3.3");
     assert_string_equal(cJSON_GetObjectItem(f->o.hosts, "b")->valuestring, "2.2.2.2:80");
 }

@@ -54,6 +54,20 @@ static bool environment(struct fixture *f, const char *a, const char *b)
     return tt_options_apply_env(&f->o, &f->arena, list, &f->err);
 }
 
+static void commas_in_braces_divide_no_list(void **state)
+{
+    struct fixture *f = *state;
+    assert_true(
+        environment(f, "TTLOAD_SUBMETRICS=checks{a:1,b:2} , iterations,data_sent{c:3}", NULL));
+    assert_int_equal(f->o.submetrics.n, 3);
+    assert_string_equal(f->o.submetrics.items[0], "checks{a:1,b:2}");
+    assert_string_equal(f->o.submetrics.items[1], "iterations");
+    assert_string_equal(f->o.submetrics.items[2], "data_sent{c:3}");
+    assert_true(
+        environment(f, "TTLOAD_SUBMETRICS=checks{a:1,b", NULL)); /* told as it is found wrong */
+    assert_int_equal(f->o.submetrics.n, 2);
+}
+
 static void defaults_are_set_and_known_as_such(void **state)
 {
     struct fixture *f = *state;
@@ -256,6 +270,7 @@ static void lists_as_text_take_blanks_and_quotes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(commas_in_braces_divide_no_list),
         TEST(defaults_are_set_and_known_as_such),
         TEST(later_layers_win),
         TEST(stages_of_a_higher_layer_replace_the_lower_ones),
