@@ -5,7 +5,7 @@ import time
 import unittest
 import zlib
 
-from ttload_case import Case, HttpServer, RawServer, certificate
+from ttload_case import Case, HttpServer, RawServer, certificate, max_megabytes
 
 OK = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
@@ -35,7 +35,7 @@ class Faults(Case):
         keywords["expect"] = f"""
           local peak = 0
           for line in io.lines("/proc/self/status") do peak = tonumber(line:match("VmHWM:%s*(%d+)")) or peak end
-          if peak > {megabytes * 1024} then error(peak .. " kB") end"""
+          if peak > {max_megabytes(megabytes)} * 1024 then error(peak .. " kB") end"""
         arguments = ("--allow-unsafe", "--workers", "1", *arguments)
         self.fails(do, code, text, *arguments, **keywords)
 

@@ -3,7 +3,7 @@
 import threading
 import unittest
 
-from ttload_case import Case, HttpServer, RawServer
+from ttload_case import Case, HttpServer, RawServer, max_megabytes
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
 
@@ -71,7 +71,7 @@ class Stream(Case):
           expect(size, {300 << 20}) expect(r.body_size, size) expect(most < 400000, true)
           local peak
           for line in io.lines("/proc/self/status") do peak = tonumber(line:match("VmHWM:%s*(%d+)")) or peak end
-          if peak > 60 * 1024 then error(peak .. " kB") end""", "--allow-unsafe", "--workers", "1")
+          if peak > {max_megabytes(60)} * 1024 then error(peak .. " kB") end""", "--allow-unsafe", "--workers", "1")
 
     def test_a_busy_script_stops_the_sender(self):
         sent = [0]
