@@ -195,7 +195,8 @@ class Httpbin(Case):
           expect(r:json("json.a.1"), 1.5)
           expect(http.patch(url .. "/patch", "text"):json("data"), "text")
           expect(http.del(url .. "/delete").status, 200)
-          expect(http.get(url .. "/user-agent"):json("user-agent"):find("ttload/", 1, true), 1)""")
+          expect(http.get(url .. "/user-agent"):json("user-agent"):find("ttload/", 1, true), 1)
+          expect(http.get(url .. "/headers", { headers = { ["user-agent"] = "" } }):json("headers.User-Agent"), nil)""")
 
     def test_redirects_of_every_kind_are_followed(self):
         result = self.asks("""

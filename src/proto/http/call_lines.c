@@ -68,7 +68,7 @@ void tt__http_keep_lines(struct tt_http_call *c, bool trusted, bool same_authori
     size_t n = 0;
     const char *p = c->lines.data, *end = p ? p + c->lines.len : p;
     for (; p < end; p += strlen(p) + 1)
-        if (follows(p, trusted, same_authority, c->body || c->source) &&
+        if (follows(p, trusted, same_authority, c->status.code > 303) &&
             !(c->own_referer && name_is(p, "Referer"))) {
             tt_buf_append(&c->spare_lines, p, strlen(p) + 1);
             n++;

@@ -3,6 +3,7 @@
  * without body, 307 and 308 repeat the request; credentials go to the same host and its subdomains
  * only. Worker thread. */
 #include "base/str.h"
+#include "proto/http/body.h"
 #include "proto/http/call_int.h"
 #include <stdio.h>
 #include <string.h>
@@ -32,16 +33,43 @@ bool tt__http_is_redirect(const struct tt_http_call *c, struct tt_slice *locatio
     return false;
 }
 
+/* What a Location means, seen from the hop before: its text, and its parts in *to. False with to's
+ * fault and *why when nothing can be asked there. */
+static bool resolve(struct tt_http_call *c, struct tt_slice location, struct tt_buf *text,
+                    struct tt_http_url *to, const char **why)
+{
+    tt_buf_clear(text);
+    bool good = tt_http_url_parse(location.p, location.n, to, why);
+    bool relative = to->fault == TT_HTTP_URL_SCHEME && !tt_http_url_has_scheme(location);
+    if (!good && !relative) /* told as it came */
+        return tt_buf_append(text, location.p, location.n) &&
+               tt_http_url_parse(text->data, text->len, to, why);
+    if (!tt_http_url_join(c->x.url, location, text)) {
+        to->fault = TT_HTTP_URL_BAD;
+        return false;
+    }
+    if (relative && c->parsed.has_userinfo && !tt_starts_with(location.p, "//")) {
+        struct tt_slice u = c->parsed.userinfo;
+        size_t scheme = c->parsed.https ? 8 : 7;
+        tt_buf_clear(&c->wire); /* what x.url pointed to has been used */
+        tt_buf_append(&c->wire, text->data, scheme);
+        tt_buf_append(&c->wire, u.p, u.n);
+        tt_buf_putc(&c->wire, '@');
+        tt_buf_puts(&c->wire, text->data + scheme);
+        tt_buf_clear(text);
+        tt_buf_puts(text, c->wire.data);
+    }
+    return tt_http_url_parse(text->data, text->len, to, why);
+}
+
 bool tt__http_redirect(struct tt_http_call *c, struct tt_slice location)
 {
     struct tt_buf *text = &c->hop_url[c->hop % 2];
     struct tt_http_url to, first = {0};
     const char *why = "no URL";
-    tt_buf_clear(text);
-    bool joined = tt_http_url_join(c->x.url, location, text);
-    bool good = joined && tt_http_url_parse(text->data, text->len, &to, &why);
-    if (!joined || (!good && to.fault == TT_HTTP_URL_BAD)) {
+    if (!resolve(c, location, text, &to, &why) && to.fault == TT_HTTP_URL_BAD) {
         char message[128];
+        tt_http_body_reset(&c->x);
         snprintf(message, sizeof message, "bad Location in the redirect: %s", why);
         tt_http_error_set(&c->x.error, TT_HTTP_E_OTHER, message);
         return false;

@@ -281,9 +281,11 @@ static void set_headers(struct carrier *c, const struct tt_http_exchange *x)
         c->lines = tt_xreallocarray(c->lines, c->cap, sizeof *c->lines);
         curl_easy_setopt(easy, CURLOPT_HTTPHEADER, c->lines);
     }
+    static char no_agent[] = "User-Agent:";
     const char *p = x->headers;
     for (; n < x->n_headers; n++) {
-        c->lines[n].data = (char *)(uintptr_t)p;
+        bool none = tt_strieq(p, "User-Agent;"); /* asks for none */
+        c->lines[n].data = none ? no_agent : (char *)(uintptr_t)p;
         p += strlen(p) + 1;
     }
     static char no_accept[] = "Accept:", no_expect[] = "Expect:", no_type[] = "Content-Type:",

@@ -99,14 +99,16 @@ bool tt_h1_request_repeatable(const struct tt_http_exchange *x)
     return look(x).key;
 }
 
+/* "User-Agent;" asks for none. */
 static bool put_lines(struct tt_buf *out, const struct tt_http_exchange *x)
 {
     const char *p = x->headers;
     for (size_t i = 0; i < x->n_headers; i++) {
         size_t n = strlen(p);
         bool empty = n && p[n - 1] == ';' && !memchr(p, ':', n);
-        if (!tt_buf_append(out, p, empty ? n - 1 : n) ||
-            !tt_buf_append(out, empty ? ":\r\n" : "\r\n", empty ? 3 : 2))
+        bool none = empty && named(p, "User-Agent", 10);
+        if (!none && (!tt_buf_append(out, p, empty ? n - 1 : n) ||
+                      !tt_buf_append(out, empty ? ":\r\n" : "\r\n", empty ? 3 : 2)))
             return false;
         p += n + 1;
     }

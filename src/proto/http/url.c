@@ -8,6 +8,8 @@
 #include <curl/curl.h>
 #include <string.h>
 
+enum { LOCATION_MAX = 1 << 20 };
+
 static bool fail(struct tt_http_url *u, enum tt_http_url_fault fault, const char **why,
                  const char *text)
 {
@@ -53,8 +55,9 @@ static bool parse_authority(struct tt_http_url *u, const char **why)
         u->host = (struct tt_slice){a.p, colon ? (size_t)(colon - a.p) : a.n};
     }
     for (size_t i = 0; i < u->host.n; i++)
-        if (!usual(u->host.p[i]) &&
-            ((unsigned char)u->host.p[i] <= ' ' || strchr("\"<>\\^`{|}\x7f", u->host.p[i])))
+        if (!usual(u->host.p[i]) && ((unsigned char)u->host.p[i] <= ' ' ||
+                                     (u->host.p[i] == '%' && a.p[0] != '[') || /* a zone has it */
+                                     strchr("\"<>\\^`{|}\x7f", u->host.p[i])))
             return fail(u, TT_HTTP_URL_BAD, why, "a character that no host name has");
     if (colon && !parse_port(u, (struct tt_slice){colon + 1, (size_t)(end - colon - 1)}, why))
         return false;
@@ -83,20 +86,24 @@ static bool well_escaped(struct tt_slice rest)
     return true;
 }
 
+bool tt_http_url_has_scheme(struct tt_slice text)
+{
+    size_t n = 0;
+    while (n < text.n && strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                                "0123456789+-.",
+                                text.p[n]))
+        n++;
+    bool letter = text.n && (text.p[0] | 0x20) >= 'a' && (text.p[0] | 0x20) <= 'z';
+    return letter && n < text.n && text.p[n] == ':';
+}
+
 /* Neither http:// nor https://: is it a URL all the same, to Go's parser and so to k6? */
 static bool other_scheme(struct tt_http_url *u, const char *text, size_t n, const char **why)
 {
-    size_t scheme = 0;
-    while (scheme < n && strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-                                "0123456789+-.",
-                                text[scheme]))
-        scheme++;
-    bool starts_well = n && ((text[0] | 0x20) >= 'a' && (text[0] | 0x20) <= 'z');
-    bool has_scheme = scheme < n && text[scheme] == ':' && scheme && starts_well;
     const char *colon = memchr(text, ':', n), *end = text;
     while (end < text + n && *end != '/' && *end != '?' && *end != '#')
         end++;
-    if (!has_scheme && colon && colon < end)
+    if (!tt_http_url_has_scheme((struct tt_slice){text, n}) && colon && colon < end)
         return fail(u, TT_HTTP_URL_BAD, why, "it has a colon, but no scheme before it");
     return fail(u, TT_HTTP_URL_SCHEME, why, "it does not begin with http:// or https://");
 }
@@ -180,18 +187,23 @@ bool tt_http_url_plain(const struct tt_http_url *u, const char *text, size_t n)
     return true;
 }
 
-bool tt_http_url_wire(const struct tt_http_url *u, struct tt_buf *out)
+/* Until the fragment when wire, else all of it. */
+static bool put_encoded(struct tt_buf *out, struct tt_slice s, bool wire)
 {
     bool query = false;
-    if (!tt_buf_puts(out, u->https ? "https://" : "http://") || !put(out, u->authority))
-        return false;
-    for (size_t i = 0; i < u->rest.n && u->rest.p[i] != '#'; i++) {
-        unsigned char c = (unsigned char)u->rest.p[i];
+    for (size_t i = 0; i < s.n && !(wire && s.p[i] == '#'); i++) {
+        unsigned char c = (unsigned char)s.p[i];
         if (!(unsafe(c, query) ? tt_buf_printf(out, "%%%02X", c) : tt_buf_putc(out, (char)c)))
             return false;
         query |= c == '?';
     }
     return true;
+}
+
+bool tt_http_url_wire(const struct tt_http_url *u, struct tt_buf *out)
+{
+    return tt_buf_puts(out, u->https ? "https://" : "http://") && put(out, u->authority) &&
+           put_encoded(out, u->rest, true);
 }
 
 bool tt_http_url_userinfo(const struct tt_http_url *u, struct tt_buf *out)
@@ -222,17 +234,18 @@ bool tt_http_url_basic_auth(const struct tt_http_url *u, struct tt_buf *out)
 
 bool tt_http_url_join(const char *base, struct tt_slice location, struct tt_buf *out)
 {
-    const unsigned flags = CURLU_NON_SUPPORT_SCHEME | CURLU_URLENCODE;
     char *joined = NULL;
+    struct tt_buf text;
     CURLU *u = curl_url();
     TT_ASSERT(u); /* fails for want of memory only */
-    char *text = tt_xstrndup(location.p, location.n);
-    bool ok = curl_url_set(u, CURLUPART_URL, base, CURLU_PATH_AS_IS) == CURLUE_OK &&
-              curl_url_set(u, CURLUPART_URL, text, flags) == CURLUE_OK &&
+    tt_buf_init(&text, LOCATION_MAX);
+    bool ok = tt_buf_append(&text, "", 0) && put_encoded(&text, location, false) &&
+              curl_url_set(u, CURLUPART_URL, base, CURLU_PATH_AS_IS) == CURLUE_OK &&
+              curl_url_set(u, CURLUPART_URL, text.data, CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK &&
               curl_url_get(u, CURLUPART_URL, &joined, 0) == CURLUE_OK;
     ok = ok && tt_buf_puts(out, joined);
     curl_free(joined);
-    tt_free(text);
+    tt_buf_fini(&text);
     curl_url_cleanup(u);
     return ok;
 }

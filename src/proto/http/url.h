@@ -28,6 +28,8 @@ struct tt_http_url {
 
 /* Slices point into text. On false fault is set and *why says what is wrong ("no host"). */
 bool tt_http_url_parse(const char *text, size_t n, struct tt_http_url *u, const char **why);
+/* Does it begin with "scheme:"? */
+bool tt_http_url_has_scheme(struct tt_slice text);
 /* The URL for tags and logs: user, password and secret query values masked ("****:****@", "****@",
  * "token=****"). Same text when there is nothing to mask. */
 bool tt_http_url_clean(const struct tt_http_url *u, struct tt_buf *out);
@@ -41,8 +43,8 @@ bool tt_http_url_wire(const struct tt_http_url *u, struct tt_buf *out);
 bool tt_http_url_userinfo(const struct tt_http_url *u, struct tt_buf *out);
 /* "Basic <base64 of the decoded userinfo>". */
 bool tt_http_url_basic_auth(const struct tt_http_url *u, struct tt_buf *out);
-/* The URL that a redirect's Location means, seen from base: absolute, dots resolved, spaces and
- * non-ASCII bytes encoded. */
+/* The URL that a redirect's Location means, seen from base: absolute, dots resolved, encoded as
+ * tt_http_url_wire does. */
 bool tt_http_url_join(const char *base, struct tt_slice location, struct tt_buf *out);
 /* May credentials given for from be sent to to as well? Same host or a subdomain of it (what Go's
  * client and with it k6 do on redirects). */

@@ -325,6 +325,49 @@ static void a_bad_location_is_an_error(void **state)
     http_rig_free(h);
 }
 
+static void location_gives(const char *from, const char *location, int code, const char *url,
+                           double samples)
+{
+    struct answer answers[] = {REDIRECT("302", location), ok};
+    struct http_rig *h = http_rig_new(answers, 2, NULL);
+    struct tt_http_call *c = http_rig_call(h, "GET", from);
+    tt_http_call_start(c);
+    assert_true(c->op.finished);
+    if (c->x.error.code != code || strcmp(c->url.p, url) != 0)
+        fail_msg("%s: %d, %s", location, c->x.error.code, c->url.p);
+    count_is(h, "http_reqs", samples);
+    tt_http_call_put(c);
+    http_rig_free(h);
+}
+
+static void a_location_leads_where_k6_goes(void **state)
+{
+    (void)state;
+    const char *from = "http://127.0.0.1/a/b", *mine = "http://u:p@127.0.0.1/a";
+    location_gives(from, "c d?e f", 0, "http://127.0.0.1/a/c%20d?e%20f", 2);
+    location_gives(from, "/\xc3\xa9", 0, "http://127.0.0.1/%C3%A9", 2);
+    location_gives(from, "http://127.0.0.1:99999/", 1210, "http://127.0.0.1:99999/", 2);
+    location_gives(from, "mailto:x", 1000, "mailto:x", 2);
+    location_gives(from, ":foo", 1000, from, 1);
+    location_gives(from, "http://h h/", 1000, from, 1);
+    location_gives(mine, "b", 0, "http://u:p@127.0.0.1/b", 2);
+    location_gives(mine, "//127.0.0.1/b", 0, "http://127.0.0.1/b", 2);
+}
+
+static void a_repeated_request_keeps_its_content_headers(void **state)
+{
+    (void)state;
+    struct answer answers[] = {REDIRECT("307", "http://127.0.0.1/"), REDIRECT("302", "/"), ok};
+    struct http_rig *h = http_rig_new(answers, 3, NULL);
+    struct tt_http_call *c = http_rig_call(h, "GET", "http://127.0.0.1/");
+    add_header(c, "Content-Type", "a/b");
+    tt_http_call_start(c);
+    assert_true(sent_line(h, 1, "Content-Type: a/b"));
+    assert_false(sent_line(h, 2, "Content-Type"));
+    tt_http_call_put(c);
+    http_rig_free(h);
+}
+
 static void refused(const char *url, int code, double samples)
 {
     struct http_rig *h = http_rig_new(&ok, 1, NULL);
@@ -918,6 +961,8 @@ int main(void)
         cmocka_unit_test(the_referer_is_the_hop_before),
         cmocka_unit_test(a_referer_of_the_script_stays),
         cmocka_unit_test(a_bad_location_is_an_error),
+        cmocka_unit_test(a_location_leads_where_k6_goes),
+        cmocka_unit_test(a_repeated_request_keeps_its_content_headers),
         cmocka_unit_test(a_url_that_nothing_can_be_sent_to_is_an_error),
         cmocka_unit_test(a_timeout_of_nothing_is_over_at_once),
         cmocka_unit_test(switching_protocols_leaves_no_sample),

@@ -68,6 +68,7 @@ static void what_is_no_url_is_refused_with_a_reason(void **state)
         {"http:// h", TT_HTTP_URL_BAD},
         {"http://h/\n", TT_HTTP_URL_BAD},
         {"http://h/%zz", TT_HTTP_URL_BAD},
+        {"http://%zz/", TT_HTTP_URL_BAD},
         {"http://h/%4", TT_HTTP_URL_BAD},
         {"http://h/?%41#%4g", TT_HTTP_URL_BAD},
     };

@@ -53,10 +53,7 @@ local function params_of(p)
 end
 
 local function url_of(req)
-  local tpl = req.tpl
-  if not tpl then return req.url end
-  if type(tpl) == "string" then return http.url(tpl) end
-  return http.url(table.unpack(tpl))
+  return req.tpl and http.url(table.unpack(req.tpl)) or req.url
 end
 
 local function null_is_nil(v)

@@ -41,12 +41,36 @@ def params(p):
     return out
 
 
+def script_text(v):
+    """A value as a template of JavaScript shows it."""
+    return v if isinstance(v, str) else json.dumps(v)
+
+
+def template(tpl, values):
+    """A tagged template as http.url's arguments: a format and texts. Written as text with ${}, as a list of its fixed
+    parts with the values apart, or as an object of both."""
+    if isinstance(tpl, dict):
+        lists = list(tpl.values())
+        return template(*lists) if len(lists) > 1 else template(lists[0], values)
+    if isinstance(tpl, str):
+        values = values or re.findall(r"\$\{([^}]*)\}", tpl)
+        tpl = re.split(r"\$\{[^}]*\}", tpl)
+    elif tpl and isinstance(tpl[0], list):
+        tpl, values = tpl
+    return ["%s".join(p.replace("%", "%%") for p in tpl), *map(script_text, values or [])]
+
+
 def request(r):
     if isinstance(r, list):
         return [*r[:3], params(r[3])] if len(r) > 3 else r
-    if isinstance(r, dict) and "params" in r:
-        return {**r, "params": params(r["params"])}
-    return r
+    if not isinstance(r, dict):
+        return r
+    out = dict(r)
+    if "params" in r:
+        out["params"] = params(r["params"])
+    if "tpl" in r:
+        out["tpl"] = template(r["tpl"], r.get("values") or r.get("args"))
+    return out
 
 
 def translate(step):
@@ -105,7 +129,7 @@ class Group:
             cases.append({"id": case["id"], "steps": steps, "headers": wanted_headers(case),
                           "reset_callback": "callback" not in case["id"]})
         cases_path = program.write(f"{self.name}-cases.json", json.dumps(servers.fill(cases)))
-        opts = {**options(self.opts), "scenarios": {"default": {
+        opts = {**options(servers.fill(self.opts)), "scenarios": {"default": {
             "executor": "per-vu-iterations", "vus": 1, "iterations": len(cases), "max_duration": f"{TIME_LIMIT}s"}}}
         with open(os.path.join(HERE, "http_behavior.lua"), encoding="utf-8") as f:
             text = f.read()
