@@ -85,6 +85,24 @@ function CookieJar:delete(url, name) end
 ---@field body string?
 ---@field cookies table<string, { name: string, value: string }[]>
 
+---@class ttload.http.certificate
+---@field subject string # "CN=api.test,O=Test"
+---@field issuer string
+---@field serial string # hex
+---@field not_before integer # seconds since the epoch
+---@field not_after integer
+---@field names string[] # host names and addresses that it is for
+---@field sha256 string # of its DER form, hex
+---@field pem string
+
+---@class ttload.http.ocsp # the stapled response, whose signature is not checked; times are seconds since the epoch
+---@field status "good"|"revoked"|"server_failed"|"unknown" # "unknown" also where nothing was stapled
+---@field produced_at integer?
+---@field this_update integer?
+---@field next_update integer?
+---@field revoked_at integer?
+---@field revocation_reason string? # "key_compromise", ...
+
 ---@class ttload.http.response
 ---@field status integer # 0: failed
 ---@field status_text string?
@@ -102,6 +120,8 @@ function CookieJar:delete(url, name) end
 ---@field tls_version string?
 ---@field tls_cipher_suite string?
 ---@field tls_resumed boolean # with the TLS session of an earlier connection
+---@field certificates ttload.http.certificate[]? # as the server sent them, its own first; nil without TLS
+---@field ocsp ttload.http.ocsp? # nil without TLS
 ---@field body_size integer # bytes of the body, decompressed
 ---@field wire_size integer # bytes of the body as they came
 ---@field json fun(self: ttload.http.response, path?: string): any

@@ -40,6 +40,11 @@
 ---@field closed boolean
 ---@field buffered integer # bytes not sent yet
 ---@field url string
+---@field tls_version string?
+---@field tls_cipher_suite string?
+---@field tls_resumed boolean # with the TLS session of an earlier connection
+---@field certificates ttload.http.certificate[]? # as the server sent them, its own first; nil without TLS
+---@field ocsp ttload.http.ocsp? # nil without TLS
 local S = {}
 
 ---@param text string

@@ -29,7 +29,7 @@ int tt_system_tag_find(const char *name, struct tt_err *err)
         tt_err_set(err, TT_EXIT_CONFIG,
                    "unknown system tag '%s'; there are proto, subproto, status, method, url, name, "
                    "group, check, error, error_code, tls_version, scenario, service, "
-                   "expected_response, ip, vu and iter",
+                   "expected_response, ocsp_status, ip, vu and iter",
                    name);
     return -1;
 }

@@ -22,6 +22,7 @@
     X(scenario, 1)                                                                                 \
     X(service, 1)                                                                                  \
     X(expected_response, 1)                                                                        \
+    X(ocsp_status, 0)                                                                              \
     X(ip, 0)                                                                                       \
     X(vu, 0)                                                                                       \
     X(iter, 0)

@@ -477,16 +477,10 @@ void tt_conn_close(struct tt_conn *c, bool abort)
     tt_free(in);
 }
 
-const char *tt_conn_tls_version(const struct tt_conn *c)
+void tt_conn_tls_info(const struct tt_conn *c, struct tt_tls_info *i)
 {
-    if (!c->in || !c->in->ssl)
-        return NULL;
-    switch (SSL_version(c->in->ssl)) {
-    case TLS1_3_VERSION:
-        return "tls1.3";
-    case TLS1_2_VERSION:
-        return "tls1.2";
-    default:
-        return "tls";
-    }
+    if (c->in && c->in->ssl && c->in->state == TT__CONN_OPEN)
+        tt_tls_info_read(i, c->in->ssl);
+    else
+        tt_tls_info_clear(i);
 }

@@ -6,6 +6,7 @@
 #include "base/buf.h"
 #include "base/ip.h"
 #include "net/resolve.h"
+#include "net/tls_info.h"
 
 struct tt_conn;
 struct tt_tls_profile;
@@ -72,4 +73,5 @@ void tt_conn_want_read(struct tt_conn *c, bool want);
 /* Ends it, whatever its state; queued bytes are dropped, TLS close_notify is tried. No callback
  * afterwards; the struct is the owner's again. abort: RST instead of FIN. */
 void tt_conn_close(struct tt_conn *c, bool abort);
-const char *tt_conn_tls_version(const struct tt_conn *c); /* "tls1.3"; NULL without TLS */
+/* What i had is replaced; all 0 without TLS, or before opened. */
+void tt_conn_tls_info(const struct tt_conn *c, struct tt_tls_info *i);

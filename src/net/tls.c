@@ -161,6 +161,7 @@ static int on_certificate_wanted(SSL *ssl, void *arg)
 
 void tt_tls_apply(SSL_CTX *ctx, const struct tt_tls_options *t)
 {
+    SSL_CTX_set_tlsext_status_type(ctx, TLSEXT_STATUSTYPE_ocsp); /* k6 asks for it too */
     if (t->n_identities)
         SSL_CTX_set_cert_cb(ctx, on_certificate_wanted, (void *)(uintptr_t)t);
     pthread_once(&keylog_once, open_keylog);

@@ -12,6 +12,7 @@ struct tt_tls_profile;
  * From the options (insecure_skip_tls_verify, ...); NULL opt: defaults. Not shared between threads.
  * The caller's. */
 struct tt_tls_profile *tt_tls_profile_new(const struct tt_options *opt, struct tt_err *err);
-/* Versions, cipher suites and the key log ($SSLKEYLOGFILE) of a context, whoever made it. */
+/* Versions, cipher suites, the key log ($SSLKEYLOGFILE) and what is asked of the server, for a
+ * context, whoever made it. */
 void tt_tls_apply(SSL_CTX *ctx, const struct tt_tls_options *t);
 void tt_tls_profile_free(struct tt_tls_profile *p); /* NULL is fine; no connection uses it */

@@ -28,11 +28,11 @@ static void reset_results(struct tt_http_exchange *x)
     tt_http_body_reset(x);
     x->at = (struct tt_http_stamps){0};
     x->error.code = 0;
-    x->tls_version = x->tls_cipher = NULL;
+    tt_tls_info_clear(&x->tls);
     x->remote_ip[0] = '\0';
     x->remote_port = 0;
     x->sent_bytes = x->received_bytes = 0;
-    x->sets_cookies = x->tls_resumed = false;
+    x->sets_cookies = false;
 }
 
 /* --- failed requests in the log: identical ones are counted, one line a second -----------------

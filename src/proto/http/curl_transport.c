@@ -66,26 +66,9 @@ static CURLSH *share_of(struct tt_http_session *s)
 static void note_tls(struct carrier *c)
 {
     struct curl_tlssessioninfo *info = NULL;
-    if (curl_easy_getinfo(c->transfer.easy, CURLINFO_TLS_SSL_PTR, &info) != CURLE_OK || !info ||
-        !info->internals)
-        return;
-    SSL *ssl = info->internals;
-    switch (SSL_version(ssl)) {
-    case TLS1_VERSION:
-        c->x->tls_version = "tls1.0";
-        break;
-    case TLS1_1_VERSION:
-        c->x->tls_version = "tls1.1";
-        break;
-    case TLS1_2_VERSION:
-        c->x->tls_version = "tls1.2";
-        break;
-    default:
-        c->x->tls_version = "tls1.3";
-    }
-    const SSL_CIPHER *cipher = SSL_get_current_cipher(ssl);
-    c->x->tls_cipher = cipher ? SSL_CIPHER_standard_name(cipher) : NULL;
-    c->x->tls_resumed = SSL_session_reused(ssl);
+    if (curl_easy_getinfo(c->transfer.easy, CURLINFO_TLS_SSL_PTR, &info) == CURLE_OK && info &&
+        info->internals)
+        tt_tls_info_read(&c->x->tls, info->internals);
 }
 
 static bool is_switch(const struct tt_buf *head)
@@ -194,10 +177,8 @@ static CURLcode on_tls_context(CURL *easy, void *ctx, void *arg)
 static void set_tls(struct transport *t, CURL *easy)
 {
     const struct tt_options *opt = t->opt;
-    if (t->tls.given) {
-        curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, on_tls_context);
-        curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, &t->tls);
-    }
+    curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, on_tls_context);
+    curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, &t->tls);
     /* The default CAPATH switches libcurl's cache of parsed certificates off: 20 ms a connection */
     curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
     if (opt && opt->ca_file && *opt->ca_file)

@@ -38,6 +38,7 @@ static void call_free(struct tt_http_call *c)
     tt_buf_fini(&c->x.head);
     tt_http_body_reset(&c->x);
     tt_buf_fini(&c->x.body);
+    tt_tls_info_clear(&c->x.tls);
     tt_free(c);
 }
 
@@ -160,6 +161,7 @@ void tt_http_call_put(struct tt_http_call *c)
     give_back(&c->x.head);
     tt_http_body_reset(&c->x);
     give_back(&c->x.body);
+    tt_tls_info_clear(&c->x.tls);
     tt_http_jar_unref(c->jar);
     c->jar = NULL;
     c->vu = NULL;

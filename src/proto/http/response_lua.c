@@ -5,13 +5,23 @@
 #include "base/str.h"
 #include "html/selection.h"
 #include "proto/http/http_lua_int.h"
+#include "proto/http/tls_lua.h"
 #include <string.h>
 
 #define RESPONSE_TYPE "ttload.http.response"
 #define HEADERS_TYPE  "ttload.http.headers"
 
-enum uservalue { UV_BODY = 1, UV_REQUEST_BODY, UV_HEADERS, UV_TIMINGS, UV_COOKIES, UV_REQUEST };
-enum { UV_COUNT = UV_REQUEST };
+enum uservalue {
+    UV_BODY = 1,
+    UV_REQUEST_BODY,
+    UV_HEADERS,
+    UV_TIMINGS,
+    UV_COOKIES,
+    UV_REQUEST,
+    UV_PEER,
+    UV_CERTIFICATES
+};
+enum { UV_COUNT = UV_CERTIFICATES };
 
 struct response {
     int status, error_code;
@@ -19,6 +29,7 @@ struct response {
     bool has_body, tls_resumed;
     uint64_t body_size, wire_size;
     const char *proto, *tls_version, *tls_cipher; /* static; NULL: none */
+    struct tt_tls_peer *peer;                     /* held by UV_PEER */
     struct tt_http_timings timings;
     char remote_ip[46];
     /* In the block. A NUL follows body. */
@@ -65,11 +76,12 @@ void tt__http_response_push(lua_State *L, const struct tt_http_call *c, int body
         .remote_port = x->remote_port,
         .has_body = has_body(c),
         .proto = failed ? NULL : c->status.proto,
-        .tls_version = x->tls_version,
-        .tls_resumed = x->tls_resumed,
+        .tls_version = x->tls.version,
+        .tls_resumed = x->tls.resumed,
+        .peer = x->tls.peer,
         .body_size = x->decoded_bytes,
         .wire_size = x->wire_bytes,
-        .tls_cipher = x->tls_cipher,
+        .tls_cipher = x->tls.cipher,
         .timings = tt_http_timings_of(&x->at),
     };
     memcpy(r->remote_ip, x->remote_ip, sizeof r->remote_ip);
@@ -85,6 +97,10 @@ void tt__http_response_push(lua_State *L, const struct tt_http_call *c, int body
     if (c->body) {
         lua_pushvalue(L, body_index);
         lua_setiuservalue(L, -2, UV_REQUEST_BODY);
+    }
+    if (r->peer) {
+        tt_http_push_tls_peer(L, r->peer);
+        lua_setiuservalue(L, -2, UV_PEER);
     }
 }
 
@@ -242,6 +258,11 @@ static void push_cookies(lua_State *L, const struct response *r)
     tt__http_push_cookies(L, r->head.p, r->head.n);
 }
 
+static void push_certificates(lua_State *L, const struct response *r)
+{
+    tt_http_push_certificates(L, r->peer);
+}
+
 static void push_body(lua_State *L, const struct response *r)
 {
     if (r->has_body)
@@ -296,6 +317,8 @@ enum field {
     F_TLS_VERSION,
     F_TLS_CIPHER,
     F_TLS_RESUMED,
+    F_CERTIFICATES,
+    F_OCSP,
     F_BODY_SIZE,
     F_WIRE_SIZE,
     F_COUNT
@@ -318,6 +341,8 @@ static const char *const field_names[] = {
     [F_TLS_VERSION] = "tls_version",
     [F_TLS_CIPHER] = "tls_cipher_suite",
     [F_TLS_RESUMED] = "tls_resumed",
+    [F_CERTIFICATES] = "certificates",
+    [F_OCSP] = "ocsp",
     [F_BODY_SIZE] = "body_size",
     [F_WIRE_SIZE] = "wire_size",
     [F_COUNT] = "json",
@@ -406,6 +431,12 @@ static void push_field(lua_State *L, const struct response *r, enum field f)
         break;
     case F_TLS_RESUMED:
         lua_pushboolean(L, r->tls_resumed);
+        break;
+    case F_CERTIFICATES:
+        push_kept(L, r, UV_CERTIFICATES, push_certificates);
+        break;
+    case F_OCSP:
+        tt_http_push_ocsp(L, r->peer);
         break;
     case F_BODY_SIZE:
         lua_pushinteger(L, (lua_Integer)r->body_size);

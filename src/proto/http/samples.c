@@ -8,7 +8,7 @@
 
 const struct tt_http_expected tt_http_expected_default = {true, 1, {{200, 399}}};
 
-enum { TAGS_MAX = 11 };
+enum { TAGS_MAX = 12 };
 
 void tt_http_tag_cache_init(struct tt_http_tag_cache *c, size_t max_names, bool templates)
 {
@@ -43,6 +43,15 @@ static enum tt_http_verdict verdict(const struct tt_http_sample *s)
                : TT_HTTP_UNEXPECTED;
 }
 
+/* Static text; NULL: without TLS, or nobody wants to know. */
+static const char *ocsp_status(const struct tt_http_sample *s)
+{
+    if (!s->status->code || !s->x->tls.peer ||
+        !tt_system_tags_has(tt_tagpool_chosen(s->vu->w->tags), TT_TAG_ocsp_status))
+        return NULL;
+    return tt_tls_peer_ocsp(s->x->tls.peer)->status;
+}
+
 static const struct tt_tags *make(const struct tt_http_sample *s, const char *label)
 {
     struct tt_tag t[TAGS_MAX];
@@ -60,8 +69,10 @@ static const struct tt_tags *make(const struct tt_http_sample *s, const char *la
             (struct tt_tag){"expected_response", verdict(s) == TT_HTTP_EXPECTED ? "true" : "false"};
     if (s->status->code && s->status->proto)
         t[n++] = (struct tt_tag){"proto", s->status->proto};
-    if (s->status->code && s->x->tls_version)
-        t[n++] = (struct tt_tag){"tls_version", s->x->tls_version};
+    if (s->status->code && s->x->tls.version)
+        t[n++] = (struct tt_tag){"tls_version", s->x->tls.version};
+    if (ocsp_status(s))
+        t[n++] = (struct tt_tag){"ocsp_status", ocsp_status(s)};
     if (s->x->error.code)
         t[n++] = (struct tt_tag){"error", s->x->error.text};
     if (error_code) {
@@ -78,8 +89,9 @@ static bool fits(const struct tt_http_tag_entry *e, const struct tt_http_sample 
 {
     return e->tags && e->hash == hash && e->base == s->base && e->status == s->status->code &&
            e->label_len == label.n && memcmp(e->label, label.p, label.n) == 0 &&
-           e->proto == s->status->proto && e->tls == s->x->tls_version &&
-           e->verdict == verdict(s) && strcmp(e->method, s->method) == 0;
+           e->proto == s->status->proto && e->tls == s->x->tls.version &&
+           e->ocsp == ocsp_status(s) && e->verdict == verdict(s) &&
+           strcmp(e->method, s->method) == 0;
 }
 
 static void fill(struct tt_http_tag_entry *e, const struct tt_http_sample *s, uint64_t hash,
@@ -95,7 +107,8 @@ static void fill(struct tt_http_tag_entry *e, const struct tt_http_sample *s, ui
     e->hash = hash;
     e->status = s->status->code;
     e->proto = s->status->proto;
-    e->tls = s->x->tls_version;
+    e->tls = s->x->tls.version;
+    e->ocsp = ocsp_status(s);
     e->verdict = verdict(s);
     snprintf(e->method, sizeof e->method, "%s", s->method);
     e->tags = tags;

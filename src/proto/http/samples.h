@@ -17,7 +17,7 @@ struct tt_http_tag_entry {
     size_t label_len, label_cap;
     uint64_t hash;
     int status;
-    const char *proto, *tls;
+    const char *proto, *tls, *ocsp;
     enum tt_http_verdict verdict;
     char method[16];
 };

@@ -6,6 +6,7 @@
 #pragma once
 #include "base/ip.h"
 #include "loop/loop.h"
+#include "net/tls_info.h"
 #include "plan/options.h"
 #include "proto/http/errors.h"
 #include "proto/http/timing.h"
@@ -77,11 +78,10 @@ struct tt_http_exchange {
     struct tt_http_error error;
     char remote_ip[46];
     uint16_t remote_port;
-    const char *tls_version, *tls_cipher; /* static text; NULL without TLS */
+    struct tt_tls_info tls;
     uint64_t sent_bytes, received_bytes;
     uint64_t wire_bytes, decoded_bytes; /* of the body: as it came, and without its codings */
     bool sets_cookies;                  /* the response had a Set-Cookie */
-    bool tls_resumed;                   /* with an earlier connection's TLS session */
     bool body_begun;                    /* this and decoder are body.c's */
     struct tt_http_decoder *decoder;
 

@@ -66,6 +66,7 @@ void tt_ws_unref(struct tt_ws_socket *s)
     tt_free(s->head);
     tt_free(s->subprotocol);
     tt_free(s->timestamp);
+    tt_tls_info_clear(&s->tls);
     tt_free(s);
 }
 

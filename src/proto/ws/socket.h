@@ -110,6 +110,7 @@ struct tt_ws_socket {
     size_t head_len;
     char *subprotocol; /* "" none */
     struct tt_ws_failure failure;
+    struct tt_tls_info tls;
     struct tt_buf body; /* of a refused handshake */
     struct tt_ws_handshake *hs;
     struct tt_ws_reader reader;

@@ -147,7 +147,9 @@ static void take_bytes(struct tt_ws_socket *s, const char *p, size_t n)
 
 static void on_opened(struct tt_conn *c)
 {
-    tt__ws_say_hello(c->owner);
+    struct tt_ws_socket *s = c->owner;
+    tt_conn_tls_info(c, &s->tls);
+    tt__ws_say_hello(s);
 }
 
 static void ended(struct tt_ws_socket *s)

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "base/str.h"
 #include "proto/http/headers.h"
+#include "proto/http/tls_lua.h"
 #include "proto/ws/ws_lua_int.h"
 #include "vu/args.h"
 #include <string.h>
@@ -289,8 +290,26 @@ void tt__ws_push_headers(lua_State *L, const struct tt_ws_socket *s)
     }
 }
 
-static const char *const field_names[] = {"status",       "headers",  "subprotocol", "close_code",
-                                          "close_reason", "buffered", "url",         "closed"};
+static const char *const field_names[] = {
+    "status", "headers",     "subprotocol",      "close_code",  "close_reason", "buffered", "url",
+    "closed", "tls_version", "tls_cipher_suite", "tls_resumed", "certificates", "ocsp"};
+
+static bool push_tls_field(lua_State *L, const struct tt_tls_info *tls, const char *name)
+{
+    if (strcmp(name, "tls_version") == 0)
+        lua_pushstring(L, tls->version);
+    else if (strcmp(name, "tls_cipher_suite") == 0)
+        lua_pushstring(L, tls->cipher);
+    else if (strcmp(name, "tls_resumed") == 0)
+        lua_pushboolean(L, tls->resumed);
+    else if (strcmp(name, "certificates") == 0)
+        tt_http_push_certificates(L, tls->peer);
+    else if (strcmp(name, "ocsp") == 0)
+        tt_http_push_ocsp(L, tls->peer);
+    else
+        return false;
+    return true;
+}
 
 static bool push_field(lua_State *L, const struct tt_ws_socket *s, const char *name)
 {
@@ -314,7 +333,7 @@ static bool push_field(lua_State *L, const struct tt_ws_socket *s, const char *n
     else if (strncmp(name, "close_", 6) == 0)
         lua_pushnil(L);
     else
-        return false;
+        return push_tls_field(L, &s->tls, name);
     return true;
 }
 

@@ -63,6 +63,7 @@ struct fixture {
     int opens, drains, fails, ends;
     bool close_in_opened, close_in_readable, close_in_drained;
     struct tt_buf got;
+    struct tt_tls_info tls;
 };
 
 static void on_opened(struct tt_conn *c)
@@ -134,6 +135,7 @@ static int teardown(void **state)
     tt_loop_drain(f->loop);
     tt_loop_free(f->loop); /* asserts that nothing is left in it */
     tt_buf_fini(&f->got);
+    tt_tls_info_clear(&f->tls);
     tt_free(f);
     return 0;
 }
@@ -176,7 +178,10 @@ static void opens_and_carries_both_ways(void **state)
     assert_int_equal(f->conn.received_bytes, 5);
     assert_string_equal(f->conn.remote_ip, "127.0.0.1");
     assert_int_equal(f->conn.remote_port, f->port);
-    assert_null(tt_conn_tls_version(&f->conn));
+    struct tt_tls_info tls = {0};
+    tt_conn_tls_info(&f->conn, &tls);
+    assert_null(tls.version);
+    assert_null(tls.peer);
     assert_int_equal(f->drains, 0);
 }
 
@@ -581,7 +586,11 @@ static void tls_echo(struct fixture *f, int version, const char *name)
     open_tls(f, &s, "vu.localhost", p);
     assert_string_equal(f->conn.error.text, "");
     assert_int_equal(f->opens, 1);
-    assert_string_equal(tt_conn_tls_version(&f->conn), name);
+    tt_conn_tls_info(&f->conn, &f->tls);
+    assert_string_equal(f->tls.version, name);
+    assert_int_equal(tt_tls_peer_count(f->tls.peer), 1);
+    assert_int_equal(X509_cmp(tt_tls_peer_cert(f->tls.peer, 0), cert), 0);
+    assert_string_equal(tt_tls_peer_ocsp(f->tls.peer)->status, "unknown");
     assert_true(f->conn.at.connected <= f->conn.at.secured);
     assert_true(tt_conn_write2(&f->conn, "he", 2, "llo", 3));
     UNTIL(f, f->got.len == 5);

@@ -173,7 +173,7 @@ static void an_answer_comes_with_its_head_body_and_peer(void **state)
     body_is(t, "ok");
     assert_string_equal(t->x.remote_ip, "127.0.0.1");
     assert_int_equal(t->x.remote_port, t->f->port);
-    assert_null(t->x.tls_version);
+    assert_null(t->x.tls.version);
     assert_false(t->x.sets_cookies);
     assert_int_equal(t->x.received_bytes, t->x.head.len + 2);
     assert_true(t->x.sent_bytes > strlen("GET / HTTP/1.1\r\n\r\n"));
