@@ -9,6 +9,7 @@
 ---@field aws? { access_key: string, secret_key: string, region: string, service: string, session_token?: string }
 ---@field http_version? "1.0"|"1.1"|"2"|"2-prior-knowledge"|"3"
 ---@field proxy? string|false # URL; false: none, also none of the environment's
+---@field tls_server_name? string # SNI, and the name that is verified, instead of the URL's host
 ---@field unix_socket? string # path
 ---@field compression? string|string[] # "gzip", "deflate", "br", "zstd", or several
 ---@field cookies? table<string, string|number|boolean|{ value: string|number|boolean, replace?: boolean }>

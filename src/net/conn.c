@@ -38,7 +38,8 @@ struct tt__dial {
     struct tt_lookup lookup;
     struct tt_conn_int *in;
     const struct tt_tls_profile *tls;
-    char *host;
+    char *host, *server_name;
+    struct tt_tls_sessions *sessions; /* counted */
     uint16_t port;
     struct tt_ip local;
     bool has_local;
@@ -208,6 +209,8 @@ static void free_dial(struct tt_conn_int *in)
     if (!in->dial)
         return;
     tt_free(in->dial->host);
+    tt_free(in->dial->server_name);
+    tt_tls_sessions_unref(in->dial->sessions);
     tt_free(in->dial->addrs);
     tt_free(in->dial);
     in->dial = NULL;
@@ -316,7 +319,11 @@ void tt_conn_open(struct tt_conn *c, struct tt_net *n, const struct tt_conn_targ
     d->in = in;
     d->tls = target->tls;
     d->host = tt_xstrdup(target->host);
+    d->server_name = tt_xstrdup(target->server_name ? target->server_name : target->host);
     d->port = target->port;
+    d->sessions = target->sessions;
+    if (d->sessions)
+        tt_tls_sessions_ref(d->sessions);
     d->lookup.done = on_resolved;
     d->has_local = target->local != NULL;
     if (d->has_local) {
@@ -374,7 +381,7 @@ static void secure(struct tt_conn_int *in)
         tt__conn_arm(in);
         return;
     }
-    tt__tls_error(in->c, e, "read", in->dial->host);
+    tt__tls_error(in->c, e, "read", in->dial->server_name);
     tt__conn_die(in);
 }
 
@@ -396,7 +403,10 @@ static void connected(struct tt_conn_int *in)
         return;
     }
     in->state = TT__CONN_SECURING;
-    in->ssl = tt__tls_new(in->dial->tls, in->dial->host, &in->sock);
+    struct tt__dial *d = in->dial;
+    in->ssl = tt__tls_new(d->tls, d->server_name, &in->sock);
+    if (d->sessions)
+        tt__tls_sessions_use(d->sessions, in->ssl, d->server_name, d->port);
     secure(in);
 }
 

@@ -10,6 +10,7 @@
 
 struct tt_conn;
 struct tt_tls_profile;
+struct tt_tls_sessions;
 
 struct tt_conn_error {
     int code; /* 0: none; the numbers of docs/http.md: 1101 no such host, 1212 refused, 1310 ... */
@@ -31,8 +32,10 @@ struct tt_conn_events {
 };
 enum { TT_CONN_UNIX_PATH_MAX = 107 };
 struct tt_conn_target {
-    const char *host; /* without brackets; also SNI and the name that is verified */
+    const char *host; /* without brackets */
     uint16_t port;
+    const char *server_name;          /* TLS: SNI, and the name that is verified; NULL: host */
+    struct tt_tls_sessions *sessions; /* to resume one, and for new ones; NULL: none is resumed */
     const struct tt_tls_profile *tls; /* NULL: plain */
     const char *unix_path;            /* connect to this socket, not to the host; NULL: TCP */
     const struct tt_ip *local;        /* source address; NULL: the system chooses */

@@ -3,6 +3,7 @@
 #pragma once
 #include "net/conn.h"
 #include "net/tls.h"
+#include "net/tls_sessions.h"
 #include <openssl/ssl.h>
 #include <sys/types.h>
 
@@ -51,6 +52,10 @@ void tt__conn_error_sys(struct tt_conn *c, const char *op, int err);
 
 enum tt__io { TT__IO_DONE, TT__IO_AGAIN, TT__IO_FAILED };
 enum tt__io tt__conn_flush(struct tt_conn_int *in); /* DONE: nothing is queued any more */
+
+/* tls_sessions.c: connections of the context may use sessions; ssl's are found and kept there. */
+void tt__tls_sessions_enable(SSL_CTX *ctx);
+void tt__tls_sessions_use(struct tt_tls_sessions *s, SSL *ssl, const char *name, uint16_t port);
 
 /* A client session over s, ready for SSL_do_handshake. host: SNI and the name that is verified. */
 SSL *tt__tls_new(const struct tt_tls_profile *p, const char *host, struct tt__sock *s);

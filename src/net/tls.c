@@ -179,13 +179,15 @@ void tt_tls_apply(SSL_CTX *ctx, const struct tt_tls_options *t)
 
 /* --- profiles and sessions ------------------------------------------------------------------- */
 
-static void set_up(SSL_CTX *ctx, bool verify)
+static void set_up(SSL_CTX *ctx, bool verify, bool resumes)
 {
     static const unsigned char alpn[] = "\x08http/1.1";
     SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                               SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-    SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_TICKET);
+    SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | (resumes ? 0 : SSL_OP_NO_TICKET));
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+    if (resumes)
+        tt__tls_sessions_enable(ctx);
     SSL_CTX_set_read_ahead(ctx, 1); /* a record in one recv, not two */
     SSL_CTX_set_alpn_protos(ctx, alpn, sizeof alpn - 1);
     /* Whatever certificate is trusted ends the chain, self-signed or not. */
@@ -205,7 +207,7 @@ struct tt_tls_profile *tt_tls_profile_new(const struct tt_options *opt, struct t
         tt_tls_profile_free(p);
         return NULL;
     }
-    set_up(p->ctx, p->verify);
+    set_up(p->ctx, p->verify, opt && opt->tls_resumption);
     if (!tt_tls_options_read(&p->rules, &p->arena, opt, err) ||
         (p->verify && !set_store(p->ctx, opt, err))) {
         tt_tls_profile_free(p);

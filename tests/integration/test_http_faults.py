@@ -139,15 +139,6 @@ class Faults(Case):
         mute.url = mute.url.replace("http:", "https:")
         self.fails(mute, 1050, "request timeout: TLS handshake", params='{ timeout = "200ms" }')
 
-    def test_a_session_is_resumed_with_a_new_connection(self):
-        server = HttpServer(lambda h, body: h.send(200, b"ok", ("Connection", "close")))
-        self.addCleanup(server.stop)
-        cert, key = certificate(self.folder)
-        server.use_tls(cert, key)
-        self.passes(f"""
-          expect(http.get("{server.url}/").tls_resumed, false)
-          expect(http.get("{server.url}/").tls_resumed, true)""", "--ca-file", cert)
-
 
 if __name__ == "__main__":
     unittest.main()

@@ -117,3 +117,105 @@ class Ocsp(Case):
           local o = http.get("{url}").ocsp
           expect(o.status, "revoked") expect(o.revocation_reason, "key_compromise")
           expect(o.revoked_at, 1767323045)""", "--ca-file", cert)
+
+
+class Resumption(Tls):
+    body = """
+      local function resumed(from) return tostring(from.tls_resumed) end
+      local function socket()
+        local s = assert(ws.open(wss))
+        s:receive() s:close()
+        return s
+      end
+      local got = { resumed(http.get(https)), resumed(http.get(https)), resumed(socket()), resumed(socket()) }
+      expect(table.concat(got, " "), %s)
+      expect(http.get(https).certificates[1].subject, "CN=localhost")"""
+
+    def test_every_connection_has_a_handshake_of_its_own(self):
+        self.asks(self.body % '"false false false false"')
+
+    def test_sessions_are_resumed_where_asked(self):
+        for version in "tls1.2", "tls1.3":
+            self.asks(self.body % '"false true false true"', "--tls-resumption", "--tls-version", version)
+
+    def test_a_vu_does_not_resume_anothers(self):
+        self.asks(self.body % '"false true false true"', "--tls-resumption", head="""
+          M.options = { scenarios = { one = { executor = "per-vu-iterations", vus = 3, iterations = 1 } } }""")
+
+    def test_a_vu_may_begin_anew_in_each_iteration(self):
+        self.asks(self.body % '"false true false true"', "--tls-resumption", "--no-vu-connection-reuse", "--iterations", "2")
+
+    def test_only_the_latest_servers_sessions_are_kept(self):
+        servers = [WsServer(greet, ssl=self.context) for _ in range(9)]
+        for s in servers:
+            self.addCleanup(s.stop)
+        urls = ", ".join(f'"{s.url}/"' for s in servers)
+        self.asks("""
+          local function resumed(url)
+            local s = assert(ws.open(url))
+            s:receive() s:close()
+            return s.tls_resumed
+          end
+          for _, url in ipairs { %s } do expect(resumed(url), false) end
+          expect(resumed("%s/"), false) expect(resumed("%s/"), true)""" % (urls, servers[0].url, servers[8].url),
+                  "--tls-resumption")
+
+
+class ServerName(Case):
+    def setUp(self):
+        super().setUp()
+        self.cert, key = certificate(self.folder, "api.test")
+        self.names, self.hosts = [], []
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.cert, key)
+        context.sni_callback = lambda connection, name, c: self.names.append(name)
+        self.http = HttpServer(self.answer)
+        self.addCleanup(self.http.stop)
+        self.http.server.socket = context.wrap_socket(self.http.server.socket, server_side=True)
+        self.ws = WsServer(greet, ssl=context)
+        self.addCleanup(self.ws.stop)
+
+    def answer(self, h, body):
+        self.hosts.append(h.headers["Host"])
+        moved = (("Location", f"https://elsewhere.localhost:{self.http.port}/"),) if h.path == "/moved" else ()
+        h.send(302 if moved else 200, b"ok", *moved)
+
+    def asks(self, body, *arguments):
+        return self.passes(f"""
+          local url, wss = "https://any.localhost:{self.http.port}", "wss://any.localhost:{self.ws.port}/"
+          {body}""", "--ca-file", self.cert, *arguments)
+
+    def test_it_is_sent_and_verified_in_place_of_the_urls(self):
+        self.asks("""
+          expect(http.get(url .. "/").error_code, 1311)
+          local r = http.get(url .. "/a", { tls_server_name = "api.test" })
+          expect(r.status, 200) expect(r.url, url .. "/a")
+          expect(http.get("https://127.0.0.1" .. url:match(":%d+$") .. "/a?b", { tls_server_name = "api.test" }).status, 200)
+          expect(http.get(url .. "/", { tls_server_name = "api.test", headers = { Host = "mine" } }).status, 200)
+          expect(http.get(url .. "/", { tls_server_name = "another.test" }).error_code, 1311)""")
+        self.assertEqual(self.names, ["any.localhost", "api.test", "another.test"])
+        self.assertEqual(self.hosts, [f"any.localhost:{self.http.port}", f"127.0.0.1:{self.http.port}", "mine"])
+
+    def test_it_is_for_the_host_of_the_url_only(self):
+        self.asks("""
+          local r = http.get(url .. "/moved", { tls_server_name = "api.test" })
+          expect(r.error_code, 1311) expect(r.url:match("elsewhere"), "elsewhere")""")
+        self.assertEqual(self.names, ["api.test", "elsewhere.localhost"])
+
+    def test_websockets_have_it_too(self):
+        self.asks("""
+          local _, err = ws.open(wss)
+          expect(err.error_code, 1311)
+          expect(ws.open(wss, { tls_server_name = "api.test" }):receive(), "hello")
+          _, err = ws.open(wss, { tls_server_name = "another.test" })
+          expect(err.message, "x509: certificate is not valid for another.test")""")
+        self.assertEqual(self.names, ["any.localhost", "api.test", "another.test"])
+
+    def test_it_is_a_name(self):
+        self.asks("""
+          for _, wrong in ipairs { "", "a b", 1, "a:1" } do
+            for _, open in ipairs { http.get, ws.open } do
+              local ok, why = pcall(open, open == ws.open and wss or url, { tls_server_name = wrong })
+              expect(ok, false) expect(why:match("params.tls_server_name: "), "params.tls_server_name: ")
+            end
+          end""")

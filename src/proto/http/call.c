@@ -250,6 +250,14 @@ void tt_http_call_stop(struct tt_http_call *c, const char *why)
 /* --- a hop -------------------------------------------------------------------------------------
  */
 
+/* The script's, for the host that it had in mind; NULL: the URL's. */
+static const char *server_name(const struct tt_http_call *c)
+{
+    struct tt_slice host = c->parsed.host;
+    bool first = strlen(c->first_host) == host.n && tt_strnieq(c->first_host, host.p, host.n);
+    return c->server_name[0] && first ? c->server_name : NULL;
+}
+
 static void exchange(struct tt_http_call *c)
 {
     struct tt_http_exchange *x = &c->x;
@@ -265,6 +273,7 @@ static void exchange(struct tt_http_call *c)
     x->has_content_type = tt_http_call_has_header(c, "Content-Type");
     x->max_body = c->engine->max_body;
     x->max_ratio = c->engine->max_ratio;
+    x->server_name = server_name(c);
     x->local = c->has_local ? &c->local : NULL;
     x->arrived = on_arrived;
     x->keep = c->streams     ? TT_HTTP_STREAM_BODY

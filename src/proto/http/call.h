@@ -8,6 +8,7 @@
 #pragma once
 #include "base/map.h"
 #include "net/resolve.h"
+#include "net/tls_sessions.h"
 #include "proto/http/jar.h"
 #include "proto/http/proxies.h"
 #include "proto/http/samples.h"
@@ -28,9 +29,10 @@ enum tt_http_auth {
 
 /* Per VU, kept by the module. */
 struct tt_http_vu {
-    struct tt_http_session *session;   /* NULL until the first request */
-    struct tt_http_jar *jar;           /* NULL until there is a cookie or a script asks for it */
-    struct tt_http_expected *expected; /* NULL: the default */
+    struct tt_http_session *session;      /* NULL until the first request */
+    struct tt_http_jar *jar;              /* NULL until there is a cookie or a script asks for it */
+    struct tt_http_expected *expected;    /* NULL: the default */
+    struct tt_tls_sessions *tls_sessions; /* NULL until asked for; of connections of net/ */
     uint64_t address_turn; /* which of a name's addresses its connections go to; 0: not chosen */
 };
 
@@ -56,6 +58,7 @@ struct tt_http_call {
     struct tt_http_source *source; /* or this: the binding's */
     enum tt_http_auth auth;
     struct tt_http_special special;   /* used when is_special */
+    char server_name[256];            /* TLS: instead of the first URL's host; "": none */
     bool is_special, ignores_proxies; /* the latter: those of the environment */
     uint64_t timeout_ns;              /* 0: the call times out at once */
     int64_t redirects;                /* how many may be followed */
@@ -118,6 +121,9 @@ void tt_http_engine_fini(struct tt_http_engine *e); /* every VU's is gone */
 void tt_http_vu_fini(struct tt_http_engine *e, struct tt_http_vu *hv);
 /* The VU's own jar. */
 struct tt_http_jar *tt_http_vu_cookies(struct tt_http_vu *hv);
+/* The VU's TLS sessions, for connections of net/; NULL: none is resumed. */
+struct tt_tls_sessions *tt_http_vu_tls_sessions(struct tt_http_vu *hv,
+                                                const struct tt_options *opt);
 void tt_http_vu_iteration_begin(struct tt_http_engine *e, struct tt_http_vu *hv);
 void tt_http_vu_iteration_end(struct tt_http_engine *e, struct tt_http_vu *hv);
 

@@ -22,7 +22,8 @@
 #include <sys/socket.h>
 
 enum {
-    OWN_HEADERS = 4,             /* lines that we add to switch libcurl's off */
+    OWN_HEADERS = 5, /* lines that we add, most to switch libcurl's off */
+    URL_MAX = 1024 * 1024,
     SMALL_BODY = 60 * 1024,      /* below, libcurl sends head and body in one write */
     MAX_IDLE_SECONDS = 24 * 3600 /* libcurl's 118 s would reconnect VUs that sleep longer */
 };
@@ -37,8 +38,9 @@ struct carrier {
     size_t cap;
     size_t fed; /* bytes of a big body given to libcurl */
     int bind_errno;
-    char connect_to_text[72];
+    char connect_to_text[300];
     struct curl_slist connect_to;
+    struct tt_buf url, host_line; /* with another name for TLS; the line is empty without */
     bool is_special, without_lines;
     bool has_connect_to, has_custom_method, head_complete;
     bool paused;   /* the body is not read on: the stream is full */
@@ -169,8 +171,11 @@ static void on_transfer_sent(struct tt_transfer *t)
 
 static CURLcode on_tls_context(CURL *easy, void *ctx, void *arg)
 {
+    const struct transport *t = arg;
     (void)easy;
-    tt_tls_apply(ctx, arg);
+    tt_tls_apply(ctx, &t->tls);
+    if (t->opt && t->opt->tls_resumption)
+        SSL_CTX_clear_options(ctx, SSL_OP_NO_TICKET); /* libcurl sets it */
     return CURLE_OK;
 }
 
@@ -178,7 +183,8 @@ static void set_tls(struct transport *t, CURL *easy)
 {
     const struct tt_options *opt = t->opt;
     curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, on_tls_context);
-    curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, &t->tls);
+    curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, t);
+    curl_easy_setopt(easy, CURLOPT_SSL_SESSIONID_CACHE, (long)(opt && opt->tls_resumption));
     /* The default CAPATH switches libcurl's cache of parsed certificates off: 20 ms a connection */
     curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
     if (opt && opt->ca_file && *opt->ca_file)
@@ -224,6 +230,8 @@ static struct carrier *carrier_new(struct transport *t)
         curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
     }
     set_tls(t, easy);
+    tt_buf_init(&c->url, URL_MAX);
+    tt_buf_init(&c->host_line, URL_MAX);
     return c;
 }
 
@@ -231,6 +239,8 @@ static void carrier_free(struct carrier *c)
 {
     curl_easy_cleanup(c->transfer.easy);
     tt_free(c->lines);
+    tt_buf_fini(&c->url);
+    tt_buf_fini(&c->host_line);
     tt_free(c);
 }
 
@@ -281,6 +291,8 @@ static void set_headers(struct carrier *c, const struct tt_http_exchange *x)
     }
     if (c->owner->opt && c->owner->opt->no_connection_reuse)
         c->lines[n++].data = closes;
+    if (c->host_line.len)
+        c->lines[n++].data = c->host_line.data;
     for (size_t i = 0; i < n; i++)
         c->lines[i].next = i + 1 < n ? &c->lines[i + 1] : NULL;
     if ((n == 0) != c->without_lines)
@@ -327,16 +339,64 @@ static void set_body(struct carrier *c, const struct tt_http_exchange *x)
     curl_easy_setopt(easy, CURLOPT_POSTFIELDS, small); /* NULL: on_read is asked */
 }
 
-static void set_connect_to(struct carrier *c, const struct tt_http_exchange *x)
+/* Where to connect; "": the URL says it. */
+static void set_connect_to(struct carrier *c, struct tt_slice to)
 {
-    bool wanted = x->connect_to[0] != '\0';
+    bool wanted = to.n != 0;
     if (!wanted && !c->has_connect_to)
         return;
-    snprintf(c->connect_to_text, sizeof c->connect_to_text, "::%s", x->connect_to); /* any:any */
+    snprintf(c->connect_to_text, sizeof c->connect_to_text, "::%.*s", (int)to.n,
+             to.p); /* any:any */
     c->connect_to = (struct curl_slist){.data = c->connect_to_text};
     if (wanted != c->has_connect_to)
         curl_easy_setopt(c->transfer.easy, CURLOPT_CONNECT_TO, wanted ? &c->connect_to : NULL);
     c->has_connect_to = wanted;
+}
+
+static bool has_host(const struct tt_http_exchange *x)
+{
+    const char *p = x->headers;
+    for (size_t i = 0; i < x->n_headers; i++, p += strlen(p) + 1)
+        if (tt_strnieq(p, "Host:", 5))
+            return true;
+    return false;
+}
+
+/* libcurl takes the name for TLS from the URL: another one stands there, the request's Host is the
+ * URL's, and the connection goes where it would have gone. */
+static void set_renamed(struct carrier *c, const struct tt_http_exchange *x,
+                        const struct tt_http_url *u)
+{
+    char where[300];
+    const char *form = memchr(u->host.p, ':', u->host.n) ? "[%.*s]:%u" : "%.*s:%u";
+    struct tt_slice to = {x->connect_to, strlen(x->connect_to)};
+    tt_buf_printf(&c->url, "https://%s:%u", x->server_name, (unsigned)u->port);
+    tt_buf_append(&c->url, u->rest.p, u->rest.n + 1);
+    if (!has_host(x)) {
+        tt_buf_puts(&c->host_line, "Host: ");
+        tt_buf_append(&c->host_line, u->authority.p, u->authority.n);
+        tt_buf_append(&c->host_line, "", 1);
+    }
+    if (!to.n) {
+        snprintf(where, sizeof where, form, (int)u->host.n, u->host.p, (unsigned)u->port);
+        to = (struct tt_slice){where, strlen(where)};
+    }
+    curl_easy_setopt(c->transfer.easy, CURLOPT_URL, c->url.data);
+    set_connect_to(c, to);
+}
+
+static void set_url(struct carrier *c, const struct tt_http_exchange *x)
+{
+    struct tt_http_url u;
+    const char *why;
+    tt_buf_clear(&c->url);
+    tt_buf_clear(&c->host_line);
+    if (x->server_name && x->https && tt_http_url_parse(x->url, strlen(x->url), &u, &why)) {
+        set_renamed(c, x, &u);
+        return;
+    }
+    curl_easy_setopt(c->transfer.easy, CURLOPT_URL, x->url);
+    set_connect_to(c, (struct tt_slice){x->connect_to, strlen(x->connect_to)});
 }
 
 static const char *or_null(const char *text)
@@ -380,11 +440,10 @@ static void curl_start(void *self, struct tt_http_session *s, struct tt_http_exc
     c->paused = c->starved = c->head_complete = c->switches = false;
     c->bind_errno = 0;
     curl_easy_setopt(easy, CURLOPT_SHARE, share_of(s));
-    curl_easy_setopt(easy, CURLOPT_URL, x->url);
+    set_url(c, x);
     set_method(c, x);
     set_headers(c, x);
     set_body(c, x);
-    set_connect_to(c, x);
     set_special(c, x);
     tt_curl_start(t->curl, &c->transfer);
 }

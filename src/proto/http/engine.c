@@ -62,8 +62,18 @@ void tt_http_vu_fini(struct tt_http_engine *e, struct tt_http_vu *hv)
     if (hv->session)
         e->transport->session_free(e->carrier, hv->session);
     tt_http_jar_unref(hv->jar);
+    tt_tls_sessions_unref(hv->tls_sessions);
     tt_free(hv->expected);
     *hv = (struct tt_http_vu){0};
+}
+
+struct tt_tls_sessions *tt_http_vu_tls_sessions(struct tt_http_vu *hv, const struct tt_options *opt)
+{
+    if (!opt || !opt->tls_resumption)
+        return NULL;
+    if (!hv->tls_sessions)
+        hv->tls_sessions = tt_tls_sessions_new();
+    return hv->tls_sessions;
 }
 
 void tt_http_vu_iteration_begin(struct tt_http_engine *e, struct tt_http_vu *hv)
@@ -74,7 +84,11 @@ void tt_http_vu_iteration_begin(struct tt_http_engine *e, struct tt_http_vu *hv)
 
 void tt_http_vu_iteration_end(struct tt_http_engine *e, struct tt_http_vu *hv)
 {
-    if (!hv->session || !e->opt || !e->opt->no_vu_connection_reuse)
+    if (!e->opt || !e->opt->no_vu_connection_reuse)
+        return;
+    tt_tls_sessions_unref(hv->tls_sessions);
+    hv->tls_sessions = NULL;
+    if (!hv->session)
         return;
     e->transport->session_free(e->carrier, hv->session);
     hv->session = NULL;
@@ -125,6 +139,7 @@ struct tt_http_call *tt_http_call_get(struct tt_http_engine *e, struct tt_vu *vu
     c->jar = NULL;
     tt_buf_clear(&c->cookies);
     c->expected = hv->expected ? *hv->expected : tt_http_expected_default;
+    c->server_name[0] = '\0';
     c->body = NULL;
     c->source = NULL;
     c->body_len = 0;

@@ -59,6 +59,7 @@ void tt__param_auth(lua_State *L, struct tt__http_request *r, const char *name);
 void tt__param_aws(lua_State *L, struct tt__http_request *r, const char *name);
 void tt__param_http_version(lua_State *L, struct tt__http_request *r, const char *name);
 void tt__param_proxy(lua_State *L, struct tt__http_request *r, const char *name);
+void tt__param_server_name(lua_State *L, struct tt__http_request *r, const char *name);
 void tt__param_unix_socket(lua_State *L, struct tt__http_request *r, const char *name);
 void tt__http_check_route(lua_State *L, const struct tt__http_request *r);
 

@@ -115,6 +115,7 @@ static const struct tt__http_param params[] = {
     {"tags", read_tags},
     {"throw", read_throw},
     {"timeout", read_timeout},
+    {"tls_server_name", tt__param_server_name},
     {"unix_socket", tt__param_unix_socket},
 };
 enum { N_PARAMS = sizeof params / sizeof *params };

@@ -65,6 +65,14 @@ void tt__param_unix_socket(lua_State *L, struct tt__http_request *r, const char 
     c->is_special = c->ignores_proxies = true;
 }
 
+void tt__param_server_name(lua_State *L, struct tt__http_request *r, const char *name)
+{
+    char *to = r->call->server_name;
+    take_text(L, r, name, to, sizeof r->call->server_name);
+    if (!tt_http_host_ok(to))
+        luaL_error(L, "%s: params.%s: a host name is expected, not '%s'", r->what, name, to);
+}
+
 void tt__param_http_version(lua_State *L, struct tt__http_request *r, const char *name)
 {
     static const char *const versions[] = {"1.0", "1.1", "2", "2-prior-knowledge", "3"};

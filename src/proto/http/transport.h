@@ -70,6 +70,7 @@ struct tt_http_exchange {
     uint64_t max_ratio; /* of decoded to wire bytes of a compressed body; 0: no limit */
     /* Where to connect instead of the URL's host and port: "127.0.0.1:80", "" = the URL says it. */
     char connect_to[64];
+    const char *server_name;   /* TLS: SNI, and the name that is verified; NULL: the URL's host */
     const struct tt_ip *local; /* source address; NULL: the system chooses */
 
     /* Came back. head and body keep their memory from exchange to exchange. */

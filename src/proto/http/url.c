@@ -259,3 +259,10 @@ bool tt_http_url_trusts(const struct tt_http_url *from, const struct tt_http_url
         return false;
     return to->host.n == from->host.n || tail[-1] == '.';
 }
+
+bool tt_http_host_ok(const char *text)
+{
+    static const char good[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._";
+    size_t n = strlen(text);
+    return n && n < 254 && text[strspn(text, good)] == '\0';
+}

@@ -39,6 +39,8 @@ bool tt_http_url_plain(const struct tt_http_url *u, const char *text, size_t n);
 /* What is sent: without userinfo and fragment; bytes that no path has are percent-encoded, in the
  * query spaces only (k6 sends the rest of it as it is written). */
 bool tt_http_url_wire(const struct tt_http_url *u, struct tt_buf *out);
+/* A host name or IPv4 address, as a certificate has it. */
+bool tt_http_host_ok(const char *text);
 /* The decoded userinfo: "user:password". */
 bool tt_http_url_userinfo(const struct tt_http_url *u, struct tt_buf *out);
 /* "Basic <base64 of the decoded userinfo>". */

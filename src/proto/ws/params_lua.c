@@ -150,6 +150,13 @@ static void read_unix_socket(lua_State *L, struct tt_ws_config *c, const char *w
                    TT_CONN_UNIX_PATH_MAX);
 }
 
+static void read_server_name(lua_State *L, struct tt_ws_config *c, const char *what)
+{
+    if (lua_type(L, -1) != LUA_TSTRING || !tt_http_host_ok(lua_tostring(L, -1)))
+        luaL_error(L, "%s: params.tls_server_name: a host name is expected", what);
+    c->server_name = lua_tostring(L, -1); /* the script's table keeps it */
+}
+
 static void read_redirects(lua_State *L, struct tt_ws_config *c, const char *what)
 {
     int is_int;
@@ -265,6 +272,7 @@ static const struct {
     {"tags", read_tags},
     {"timeout", read_timeout},
     {"timestamp", read_timestamp},
+    {"tls_server_name", read_server_name},
     {"unix_socket", read_unix_socket},
 };
 enum { N_READERS = sizeof readers / sizeof *readers };

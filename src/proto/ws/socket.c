@@ -274,8 +274,9 @@ struct tt_ws_socket *tt_ws_open(struct tt_ws_engine *e, struct tt_vu *vu,
     }
     s->hs->lines = tt_xstrdup(c->lines);
     s->hs->unix_path = c->unix_path ? tt_xstrdup(c->unix_path) : NULL;
-    s->hs->jar =
-        tt_http_jar_ref(c->jar ? c->jar : tt_http_vu_cookies(tt_vu_state(vu, &tt_module_http)));
+    s->hs->server_name = c->server_name ? tt_xstrdup(c->server_name) : NULL;
+    s->hs->http = tt_vu_state(vu, &tt_module_http);
+    s->hs->jar = tt_http_jar_ref(c->jar ? c->jar : tt_http_vu_cookies(s->hs->http));
     s->hs->redirects = c->redirects;
     s->hs->deflate = c->deflate;
     s->fragment_bytes = c->fragment_bytes;

@@ -71,6 +71,7 @@ struct tt_ws_config {
     struct tt_ws_deflate deflate;
     const struct tt_tags *tags;
     struct tt_http_jar *jar; /* NULL: the VU's */
+    const char *server_name; /* TLS: instead of the URL's host; NULL: that */
     const char *unix_path;   /* dial this socket instead of the URL's host; NULL: do not */
     bool keep;               /* over iterations */
 };

@@ -14,6 +14,8 @@ struct tt_ws_handshake {
     char key[25];
     char *lines, *subprotocols;
     char *unix_path;              /* NULL: none */
+    char *server_name;            /* NULL: the URL's host */
+    struct tt_http_vu *http;      /* the VU's */
     struct tt_http_jar *jar;      /* its own reference */
     int64_t redirects;            /* how many may still be followed */
     struct tt_ws_deflate deflate; /* offered */

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/str.h"
+#include "proto/http/call.h"
 #include "proto/http/headers.h"
 #include "proto/http/jar.h"
 #include "proto/ws/label.h"
@@ -20,6 +21,7 @@ void tt__ws_handshake_free(struct tt_ws_socket *s)
     tt_free(s->hs->lines);
     tt_free(s->hs->subprotocols);
     tt_free(s->hs->unix_path);
+    tt_free(s->hs->server_name);
     tt_http_jar_unref(s->hs->jar);
     tt_free(s->hs);
     s->hs = NULL;
@@ -38,6 +40,9 @@ void tt__ws_dial(struct tt_ws_socket *s)
                                           .port = url->port,
                                           .unix_path = s->hs->unix_path,
                                           .tls = url->https ? s->engine->tls : NULL,
+                                          .server_name = s->hs->server_name,
+                                          .sessions =
+                                              tt_http_vu_tls_sessions(s->hs->http, s->engine->opt),
                                           .local = bound ? &local : NULL};
     tt_conn_open(&s->conn, s->engine->net, &target, &tt__ws_conn_events, s);
     tt_free(host);
@@ -180,6 +185,10 @@ static void dial_again(struct tt_ws_socket *s, struct tt_buf text, const struct 
     struct tt_slice from = hs->url.authority, to = url->authority;
     bool same = from.n == to.n && memcmp(from.p, to.p, to.n) == 0;
     filter_lines(hs->lines, tt_http_url_trusts(&hs->url, url), same);
+    if (!same) {
+        tt_free(hs->server_name);
+        hs->server_name = NULL;
+    }
     tt_buf_fini(&hs->http_url);
     hs->http_url = text;
     hs->url = *url;
