@@ -93,6 +93,20 @@ class Batch(Case):
           expect(message:match("did you mean 'body'"), "did you mean 'body'")""")
         self.assertEqual(len(self.server.requests), 0)
 
+    def test_a_bad_url_stops_a_batch_before_anything_is_sent(self):
+        result = self.batch("""
+          local r = http.batch { url .. "/a", "https:// invalid", url .. "/b" }
+          expect(r[1].status, 0) expect(r[1].error_code, 0) expect(r[1].url, nil)
+          expect(r[1].error:match("^not sent: "), "not sent: ") expect(r[1].body, nil)
+          expect(r[2].status, 0) expect(r[2].error_code, 1020) expect(r[3], nil)
+          local named = http.batch { only = "http://a b/" }
+          expect(named.only.error_code, 1020)
+          local ok, message = pcall(http.batch, { { "GET", "http://%zz", nil, { throw = true } }, url .. "/a" })
+          expect(ok, false) expect(message:match("invalid URL"), "invalid URL")""")
+        self.assertEqual(len(self.server.requests), 0)
+        self.assertNotIn("http_reqs", result.json()["metrics"])
+        self.assertIn("nothing of a batch was sent", result.err)
+
     def test_what_was_passed_may_change_meanwhile(self):
         self.batch("""
           local all = { { "POST", url .. "/a", ("x"):rep(100) } }

@@ -211,9 +211,11 @@ class Bodies(Requests):
         self.assertEqual(self.bodies(), [b"1=1.5&B=true&a=x+y&a=%C3%BC&a=&e=1e%2B21&n=&z=1"])
 
     def test_binary_and_empty_bodies_are_sent_as_they_are(self):
-        self.get('http.post(url, "\\0\\255\\r\\n") http.post(url, "") http.post(url) http.request("GET", url, "body")')
-        self.assertEqual(self.bodies(), [b"\0\xff\r\n", b"", b"", b"body"])
-        self.assertEqual([r[2].get("Content-Length") for r in self.server.requests], ["4", "0", "0", "4"])
+        self.get('http.post(url, "\\0\\255\\r\\n") http.post(url, "") http.post(url) http.request("GET", url, "body")'
+                 'http.del(url, "") http.put(url, {})')
+        self.assertEqual(self.bodies(), [b"\0\xff\r\n", b"", b"", b"body", b"", b""])
+        framing = [r[2].get("Transfer-Encoding") or r[2].get("Content-Length") for r in self.server.requests]
+        self.assertEqual(framing, ["4", "chunked", "0", "4", None, "chunked"])
 
     def test_a_form_with_files_is_multipart(self):
         self.get("""

@@ -5,8 +5,10 @@
  * reading raises) and a table with all that the calls point to, so that scripts may change what
  * they passed. */
 #include "proto/http/batch.h"
+#include "proto/http/call_int.h"
 #include "proto/http/http_lua_int.h"
 #include "vu/args.h"
+#include <stdio.h>
 #include <string.h>
 
 #define BATCH_TYPE "ttload.http.batch"
@@ -138,15 +140,23 @@ static void add_entry(lua_State *L, struct tt_http_batch *b)
     lua_settop(L, entry - 2);
 }
 
-/* In the order of a list, then whatever else the table has. */
+/* Is the URL of the last entry none at all? */
+static bool is_bad(const struct tt_http_batch *b)
+{
+    return b->n && b->entries[b->n - 1].call->parsed.fault == TT_HTTP_URL_BAD;
+}
+
+/* In the order of a list, then whatever else the table has; as far as the first bad URL. */
 static void read_entries(lua_State *L, struct tt_http_batch *b)
 {
     lua_Integer n = (lua_Integer)lua_rawlen(L, AT_REQUESTS);
-    for (lua_Integer i = 1; i <= n; i++) {
+    for (lua_Integer i = 1; i <= n && !is_bad(b); i++) {
         lua_pushinteger(L, i);
         lua_rawgeti(L, AT_REQUESTS, i);
         add_entry(L, b);
     }
+    if (is_bad(b))
+        return;
     lua_pushnil(L);
     while (lua_next(L, AT_REQUESTS)) {
         if (lua_isinteger(L, -2) && lua_tointeger(L, -2) >= 1 && lua_tointeger(L, -2) <= n) {
@@ -156,6 +166,8 @@ static void read_entries(lua_State *L, struct tt_http_batch *b)
         lua_pushvalue(L, -2);
         lua_insert(L, -2);
         add_entry(L, b);
+        if (is_bad(b))
+            return;
     }
 }
 
@@ -173,12 +185,10 @@ static size_t count_entries(lua_State *L)
 /* --- the call -----------------------------------------------------------------------------------
  */
 
-/* The first failure that raises does so now that all have ended. */
-static int answered(lua_State *L, int status, lua_KContext op)
+/* Returns the responses, or raises the first failure that does, now that all have ended. */
+static int give(lua_State *L, struct tt_http_batch *b)
 {
-    struct tt_http_batch *b = (struct tt_http_batch *)(void *)op;
     struct tt_http_call *failure = NULL;
-    (void)status;
     lua_settop(L, AT_TEXTS);
     lua_newtable(L);
     for (size_t i = 0; i < b->n; i++) {
@@ -199,6 +209,29 @@ static int answered(lua_State *L, int status, lua_KContext op)
     return failure ? lua_error(L) : 1;
 }
 
+static int answered(lua_State *L, int status, lua_KContext op)
+{
+    (void)status;
+    return give(L, (struct tt_http_batch *)(void *)op);
+}
+
+/* The last entry's URL is none: as in k6 nothing is sent, and what follows it has no response. */
+static int refuse(lua_State *L, struct tt_http_batch *b)
+{
+    char text[200];
+    struct tt_http_call *bad = b->entries[b->n - 1].call;
+    for (size_t i = 0; i + 1 < b->n; i++) {
+        struct tt_http_call *c = b->entries[i].call;
+        tt_http_call_refuse(c, 0, "not sent: a later request of the batch has an invalid URL");
+        c->url = (struct tt_slice){0};
+    }
+    snprintf(text, sizeof text, "invalid URL: %s", bad->bad_url);
+    tt_http_call_refuse(bad, TT_HTTP_E_BAD_URL, text);
+    if (!bad->throws)
+        tt__http_warn(bad, "nothing of a batch was sent", text);
+    return give(L, b);
+}
+
 int tt__http_l_batch(lua_State *L)
 {
     if (lua_gettop(L) != 1 || lua_type(L, 1) != LUA_TTABLE)
@@ -213,6 +246,8 @@ int tt__http_l_batch(lua_State *L)
     lua_createtable(L, (int)n, 0);
     lua_createtable(L, (int)n, 0);
     read_entries(L, b);
+    if (is_bad(b))
+        return refuse(L, b);
     tt_op_init(&b->op, &batch_class);
     tt_http_batch_start(b);
     return tt_op_suspend(L, &b->op, answered);

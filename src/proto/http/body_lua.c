@@ -56,6 +56,15 @@ static void read_form(lua_State *L, struct tt__http_request *r)
     default_type(r->call, "application/x-www-form-urlencoded");
 }
 
+static bool lacks_body(const char *method)
+{
+    static const char *const methods[] = {"GET", "HEAD", "DELETE", "OPTIONS", "PROPFIND", "SEARCH"};
+    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++)
+        if (strcmp(method, methods[i]) == 0)
+            return true;
+    return false;
+}
+
 void tt__http_read_body(lua_State *L, struct tt__http_request *r)
 {
     struct tt_http_call *c = r->call;
@@ -83,4 +92,6 @@ void tt__http_read_body(lua_State *L, struct tt__http_request *r)
         luaL_error(L, "%s: a HEAD request has no body", r->what);
     if (lua_type(L, TT__ARG_BODY) == LUA_TSTRING)
         c->body = lua_tolstring(L, TT__ARG_BODY, &c->body_len);
+    if (!c->body_len && lacks_body(c->method)) /* an empty one is none; else it is announced */
+        c->body = NULL;
 }

@@ -129,21 +129,25 @@ static void fail_hop(struct tt_http_call *c, int code, const char *text)
     finish(c);
 }
 
+void tt_http_call_refuse(struct tt_http_call *c, int code, const char *text)
+{
+    reset_results(&c->x);
+    c->x.at.begin = c->x.at.end = tt_now_ns();
+    c->status = (struct tt_http_status){0};
+    tt_http_error_set(&c->x.error, code, text);
+}
+
 /* Nothing can be sent to this URL. One that is none at all leaves no sample and, as in k6, no URL
  * in the response. */
 static void refuse_url(struct tt_http_call *c)
 {
     char text[200];
     snprintf(text, sizeof text, "invalid URL: %s", c->bad_url);
-    reset_results(&c->x);
-    c->x.at.begin = c->x.at.end = tt_now_ns();
-    if (c->parsed.fault != TT_HTTP_URL_BAD) {
+    tt_http_call_refuse(c, TT_HTTP_E_BAD_URL, text);
+    if (c->parsed.fault != TT_HTTP_URL_BAD)
         fail_hop(c, c->parsed.fault == TT_HTTP_URL_PORT ? TT_HTTP_E_DIAL : TT_HTTP_E_OTHER, text);
-        return;
-    }
-    tt_http_error_set(&c->x.error, TT_HTTP_E_BAD_URL, text);
-    c->status = (struct tt_http_status){0};
-    finish(c);
+    else
+        finish(c);
 }
 
 /* --- redirects ---------------------------------------------------------------------------------

@@ -146,6 +146,8 @@ void tt_http_call_start(struct tt_http_call *c);
 void tt_http_call_fed(struct tt_http_call *c);
 /* Finishes op, unless it is: a source wants more. */
 void tt_http_call_wake(struct tt_http_call *c);
+/* Makes the result of a call that is not sent; code 0: for another's sake. */
+void tt_http_call_refuse(struct tt_http_call *c, int code, const char *text);
 /* Takes a call that is filled in out of the pool, to be started, cancelled or put back later. */
 void tt_http_call_hold(struct tt_http_call *c);
 /* A stream: what lay in x.body was taken; reads on. To wait for more, init op again. */

@@ -331,10 +331,13 @@ static void set_body(struct carrier *c, const struct tt_http_exchange *x)
         return;
     c->fed = 0;
     curl_off_t size = (curl_off_t)x->upload_len; /* -1: chunked */
+    bool chunks =
+        tt_http_exchange_empty(x) &&
+        !(x->special && (*x->special->sigv4 || x->special->version == TT_HTTP_VERSION_1_0));
     if (x->source)
         size = x->source->length == TT_HTTP_LENGTH_UNKNOWN ? -1 : (curl_off_t)x->source->length;
-    curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, size);
-    bool is_small = !x->source && x->upload_len < SMALL_BODY;
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, chunks ? -1 : size);
+    bool is_small = !x->source && !chunks && x->upload_len < SMALL_BODY;
     const char *small = is_small ? (x->upload ? x->upload : "") : NULL;
     curl_easy_setopt(easy, CURLOPT_POSTFIELDS, small); /* NULL: on_read is asked */
 }

@@ -122,6 +122,8 @@ static bool put_length(struct tt_buf *out, const struct tt_http_exchange *x)
         return tt_buf_puts(out, "Transfer-Encoding: chunked\r\n");
     if (x->source)
         return tt_buf_printf(out, "Content-Length: %" PRIu64 "\r\n", x->source->length);
+    if (tt_http_exchange_empty(x)) /* with the end of its chunks */
+        return tt_buf_puts(out, "Transfer-Encoding: chunked\r\n\r\n0\r\n");
     bool says = x->upload != NULL;
     for (size_t i = 0; i < 3; i++)
         says = says || strcmp(x->method, with_body[i]) == 0;

@@ -63,7 +63,7 @@ static bool has_body(const struct tt_http_call *c)
 void tt__http_response_push(lua_State *L, const struct tt_http_call *c, int body_index)
 {
     const struct tt_http_exchange *x = &c->x;
-    const bool failed = x->error.code != 0;
+    const bool failed = x->error.code || !c->status.code; /* or never sent */
     const struct tt_slice url = c->parsed.fault == TT_HTTP_URL_BAD ? (struct tt_slice){0} : c->url;
     const size_t head = x->head.len, body = has_body(c) ? x->body.len : 0,
                  error = failed ? strlen(x->error.text) : 0, method = strlen(c->method);

@@ -61,7 +61,7 @@ struct tt_http_exchange {
     const char *headers;
     size_t n_headers;
     bool has_content_type; /* among them */
-    const char *upload;    /* the request's body; NULL: none */
+    const char *upload;    /* the request's body; NULL: none, empty: sent as chunks */
     size_t upload_len;
     struct tt_http_source *source;         /* or this */
     const struct tt_http_special *special; /* NULL: nothing special */
@@ -98,6 +98,12 @@ struct tt_http_exchange {
     void (*done)(struct tt_http_exchange *x);
     void *carrier; /* the transport's, while it is under way */
 };
+
+/* Is its body there, and empty? Such a body is announced as k6 does: chunked, with no chunk. */
+static inline bool tt_http_exchange_empty(const struct tt_http_exchange *x)
+{
+    return x->upload && !x->upload_len && !x->source;
+}
 
 struct tt_http_transport {
     const char *name;

@@ -60,12 +60,15 @@ static void bodies_have_a_length(void **state)
     (void)state;
     const struct tt_h1_own own = {0};
     const struct tt_http_exchange post = {.method = "POST", .url = "http://h/"},
+                                  empty = {.method = "POST", .url = "http://h/", .upload = ""},
                                   del = {.method = "DELETE", .url = "http://h/"},
                                   get = {.method = "GET",
                                          .url = "http://h/",
                                          .upload = "ab",
                                          .upload_len = 2};
     is_written(&post, &own, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n", false);
+    is_written(&empty, &own,
+               "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", false);
     is_written(&del, &own, "DELETE / HTTP/1.1\r\nHost: h\r\n\r\n", false);
     is_written(&get, &own, "GET / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\n", false);
 }

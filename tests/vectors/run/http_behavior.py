@@ -21,7 +21,6 @@ PRELUDES = {"nocookiesreset-second": {"req": {"method": "GET", "url": "{base}/se
 OWN = {
     "err-timeout-invalid": "wrong parameters raise at the script's line",
     "err-bad-compression": "wrong parameters raise at the script's line",
-    "body-empty-string": "an empty body is announced with Content-Length: 0",
 }
 METRICS = ["http_reqs", "http_req_duration", "http_req_blocked", "http_req_connecting", "http_req_tls_handshaking",
            "http_req_sending", "http_req_waiting", "http_req_receiving", "http_req_failed"]
