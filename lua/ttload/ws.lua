@@ -25,7 +25,7 @@
 
 ---@class ttload.ws.error
 ---@field message string
----@field kind "connect"|"timeout"|"status"|"protocol"|"closed"
+---@field kind "url"|"connect"|"timeout"|"status"|"protocol"|"closed"
 ---@field phase "lookup"|"connect"|"tls"|"answer"|nil # of a timeout
 ---@field error_code integer
 ---@field status integer?
@@ -66,7 +66,7 @@ function S:request(message, params) end
 ---@return true?, "closed"?
 function S:ping(data) end
 
----@param code? integer # 1000
+---@param code? integer # 1000; any is sent, 1005: none
 ---@param reason? string
 function S:close(code, reason) end
 
@@ -119,7 +119,7 @@ function B:reset() end
 ---@return ttload.ws.backoff
 function M.backoff(options) end
 
----Returns when the socket has closed and its handlers have returned.
+---Returns when the socket has closed and its handlers have returned; raises what one of them raised.
 ---@param url string
 ---@param params ttload.ws.params?
 ---@param fn fun(socket: ttload.ws.socket)

@@ -190,6 +190,7 @@ static void fiber_ended(struct tt_fiber *f, int status, int nresults)
         if (why == TT_UNWIND_ABORT)
             f->vu->in->aborted = true;
     }
+    f->unwound = why != TT_UNWIND_NONE;
     tt_free(tt__unwind_take(w).message);
     char *text = tt_xstrdup(lua_tostring(f->co, -1));
     close_coroutine(f); /* what is on top of it now may be a handler's error */
@@ -257,6 +258,18 @@ void tt_fiber_kill(struct tt_fiber *f)
     if (f->on_end)
         f->on_end(f, TT_FIBER_KILLED, 0);
     tt__fiber_release(f);
+}
+
+void tt_fibers_kill(struct tt_vu *vu, bool (*which)(const struct tt_fiber *f, const void *arg),
+                    const void *arg)
+{
+    struct tt_fiber *f = vu->in->fibers;
+    while (f) {
+        bool kill = !f->dead && f != vu->w->current && which(f, arg);
+        if (kill)
+            tt_fiber_kill(f);
+        f = kill ? vu->in->fibers : f->next; /* others may have gone with it */
+    }
 }
 
 /* --- ops ------------------------------------------------------------------------------------- */

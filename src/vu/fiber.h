@@ -23,6 +23,7 @@ struct tt_fiber {
     void *owner;                  /* the on_end's */
     struct tt_fiber *prev, *next; /* of the VU */
     bool started, dead;
+    bool unwound; /* FAILED by what nothing may catch: fail(), a runaway script */
 };
 
 /* Makes a fiber of vu that inherits tags and group of parent (NULL: the VU's base). Push the
@@ -33,6 +34,9 @@ void tt_fiber_go(struct tt_fiber *f, int nargs);
 /* Cancels its op, closes its coroutine (pending __close run), calls on_end(KILLED), frees it. Not
  * for the running fiber. */
 void tt_fiber_kill(struct tt_fiber *f);
+/* Kills those of the VU's fibers that which() picks; not the running one. */
+void tt_fibers_kill(struct tt_vu *vu, bool (*which)(const struct tt_fiber *f, const void *arg),
+                    const void *arg);
 /* A handler or an unawaited task failed: log the error on top of f's stack, count it, end the
  * iteration as an error. */
 void tt_fiber_fail_iteration(struct tt_fiber *f);

@@ -124,6 +124,107 @@ class Ws(Case):
         self.assertIn("boom", result.err)
         self.assertEqual(result.values("script_errors")["count"], 1)
 
+    def test_connect_raises_what_a_handler_raised_after_the_close_handlers(self):
+        result = self.ws("""
+          local log = {}
+          local function run(where)
+            return pcall(ws.connect, url .. "/echo", nil, function(s)
+              s:on("open", function() s:send("x") if where == "open" then error("boom open") end end)
+              s:on("message", function() tt.sleep("10m") end)
+              s:on("message", function() if where == "message" then error("boom message") end end)
+              s:on("close", function(code) log[#log + 1] = code if where == "close" then error("boom close") end end)
+              if where == "setup" then error("boom setup") end
+              if where == "close" then s:close() end
+              if where == "fail" then s:on("open", function() tt.fail("ends it") end) end
+            end)
+          end
+          for _, where in ipairs { "setup", "open", "message", "close" } do
+            local ok, e = run(where)
+            expect(ok, false) expect(tostring(e):match("boom %w+"), "boom " .. where)
+          end
+          expect(table.concat(log, " "), "1001 1001 1001 1000")""")
+        self.assertNotIn("script_errors", result.json()["metrics"])
+        result = self.script(f"""
+          pcall(ws.connect, "{self.server.url}/echo", nil, function(s) s:on("open", function() tt.fail("ends it") end) end)
+          print("never")""")
+        self.assertIn("ends it", result.err)
+        self.assertNotIn("never", result.err)
+
+    def test_after_its_close_a_script_hears_of_the_end_only(self):
+        self.ws("""
+          local log = {}
+          ws.connect(url .. "/burst", nil, function(s)
+            s:on("message", function(m) log[#log + 1] = m if m == "4" then s:close() end end)
+            s:set_interval(function() if s.closed == false and #log > 5 then error("a tick") end end, "1ms")
+            s:on("close", function(code) log[#log + 1] = code end)
+          end)
+          expect(table.concat(log, " "), "0 1 2 3 4 1000")""")
+
+    def test_what_comes_before_the_handlers_waits_for_them_in_order(self):
+        def serve_raw(c):
+            c.request()
+            c.accept()
+            c.send(frame(TEXT, b"1") + frame(9, b"2") + frame(TEXT, b"3") + frame(9, b"4"))
+            c.frame()
+            c.finish()
+
+        server = RawServer(serve_raw)
+        self.addCleanup(server.stop)
+        self.passes(f"""
+          local log = {{}}
+          ws.connect("{server.url}/", nil, function(s)
+            tt.sleep("50ms")
+            for _, event in ipairs {{ "ping", "message" }} do s:on(event, function(m) log[#log + 1] = m end) end
+            s:set_timeout(function() s:close() end, "50ms")
+          end)
+          expect(table.concat(log), "1234")""")
+
+    def test_a_close_sends_the_code_and_reason_of_the_script(self):
+        frames = []
+
+        def serve_raw(c):
+            c.request()
+            c.accept()
+            f = c.frame()
+            frames.append(f[3])
+            c.send(frame(8, f[3]))
+            c.finish()
+
+        server = RawServer(serve_raw)
+        self.addCleanup(server.stop)
+        self.passes(f"""
+          for _, code in ipairs {{ 999, 1005, 65535 }} do
+            local s = ws.open("{server.url}/")
+            s:close(code) s:receive() expect(s.close_code, code)
+          end
+          local reason
+          ws.connect("{server.url}/", nil, function(s)
+            s:on("close", function(_, text) reason = text .. s.close_reason end)
+            s:close(1000, "a\0b")
+          end)
+          expect(reason, "a\0ba\0b")""")
+        self.assertEqual(frames, [b"\x03\xe7", b"", b"\xff\xff", b"\x03\xe8a\0b"])
+
+    def test_a_bad_url_is_a_failed_handshake(self):
+        result = self.ws("""
+          for _, bad in ipairs { "http://x/", "INVALID?token=abc", "ws://h/#f", "ws://u:p@:x/" } do
+            local s, e = ws.open(bad) expect(s, nil) expect(e.kind, "url") expect(e.error_code, 1020)
+          end
+          expect(ws.connect("x", nil, print).error_code, 1020)""", "--out", "json=" + self.folder + "/samples")
+        self.assertEqual(result.values("ws_handshake_failed")["rate"], 1)
+        with open(self.folder + "/samples", encoding="utf-8") as f:
+            text = f.read()
+        self.assertIn("INVALID?token=****", text)
+        self.assertNotIn("abc", text)
+        self.assertNotIn("u:p", text)
+
+    def test_option_throw_makes_failed_handshakes_raise(self):
+        self.ws("""
+          for _, f in ipairs { ws.open, ws.connect } do
+            local ok, e = pcall(f, url .. "/deny", table.unpack({ {}, f == ws.connect and print or nil }))
+            expect(ok, false) expect(e:match("status 403"), "status 403")
+          end""", "--throw")
+
     def test_no_message_of_a_burst_is_lost(self):
         result = self.ws("""
           local s = ws.open(url .. "/burst") tt.sleep("100ms")
@@ -427,13 +528,14 @@ return {
 
     def test_misuse_raises(self):
         self.ws("""
-          expect(pcall(ws.open, "http://x/"), false) expect(pcall(ws.open, url, { heders = {} }), false)
+          expect(pcall(ws.open, url, { heders = {} }), false)
           expect(pcall(ws.open, url, { headers = { Upgrade = "x" } }), false)
           for _, how in ipairs { "gzip", 1, { client_max_window_bits = 8 }, { server_no_context_takeover = 1 }, { x = 1 } } do
             expect(pcall(ws.open, url, { compression = how }), false)
           end
           expect(pcall(ws.open, url, { fragment_size = 0 }), false)
           local s = ws.open(url .. "/echo")
-          expect(pcall(s.send, s, {}), false) expect(pcall(s.close, s, 1005), false)
+          expect(pcall(s.send, s, {}), false) expect(pcall(s.close, s, 0), false) expect(pcall(s.close, s, 65536), false)
+          expect(pcall(s.set_timeout, s, print, 0), false)
           expect(pcall(s.on, s, "mesage", print), false) expect(pcall(function() return s.stauts end), false)
           expect(pcall(s.ping, s, ("x"):rep(126)), false)""")

@@ -74,9 +74,12 @@ class RawConnection:
         """Has the client sent nothing that is not read yet?"""
         return not self.buffer and not select.select([self.sock], [], [], 0)[0]
 
+    def finish_writing(self):
+        self.sock.shutdown(socket.SHUT_WR)
+
     def finish(self):
         """Ends our side and waits for the client's end; what it still sends is returned."""
-        self.sock.shutdown(socket.SHUT_WR)
+        self.finish_writing()
         while self.more():
             pass
         return self.buffer

@@ -15,12 +15,14 @@ static const char tail[4] = {0, 0, (char)0xff, (char)0xff}; /* of a sync flush; 
 
 void tt_ws_deflate_offer(const struct tt_ws_deflate *d, char *out, size_t size)
 {
-    char client[8] = "", server[40] = "";
+    char client[40] = "; client_max_window_bits", server[40] = "";
     if (d->client_bits)
-        snprintf(client, sizeof client, "=%u", (unsigned)d->client_bits);
+        snprintf(client, sizeof client, "; client_max_window_bits=%u", (unsigned)d->client_bits);
+    else if (d->no_client_bits)
+        client[0] = '\0';
     if (d->server_bits)
         snprintf(server, sizeof server, "; server_max_window_bits=%u", (unsigned)d->server_bits);
-    snprintf(out, size, "permessage-deflate%s%s%s; client_max_window_bits%s",
+    snprintf(out, size, "permessage-deflate%s%s%s%s",
              d->server_no_takeover ? "; server_no_context_takeover" : "",
              d->client_no_takeover ? "; client_no_context_takeover" : "", server, client);
 }
@@ -83,6 +85,8 @@ static const char *agree_on(struct tt_slice name, struct tt_slice value,
     }
     if (!is(name, client ? "client_max_window_bits" : "server_max_window_bits"))
         return "permessage-deflate: the server chose an unknown parameter";
+    if (client && offered->no_client_bits)
+        return "permessage-deflate: the server chose a window of ours, which was not offered";
     if (*window)
         return "permessage-deflate: max_window_bits is there twice";
     *window = value.p ? bits(value) : 0;

@@ -14,6 +14,7 @@ enum { TT_WS_WINDOW_MIN = 8, TT_WS_WINDOW_MAX = 15 };
 struct tt_ws_deflate {
     bool on;
     bool client_no_takeover, server_no_takeover;
+    bool no_client_bits;                    /* the offer leaves the server no say in our window */
     unsigned char client_bits, server_bits; /* 0: not limited */
 };
 /* The value of Sec-WebSocket-Extensions that offers d. */

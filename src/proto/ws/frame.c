@@ -168,7 +168,8 @@ static struct tt_ws_message control_end(struct tt_ws_reader *r)
         m.close_code = (unsigned)((unsigned char)r->control[0] << 8 | (unsigned char)r->control[1]);
         m.data += 2;
         m.len -= 2;
-        if (!tt_ws_close_code_valid(m.close_code))
+        if (!tt_ws_close_code_valid(m.close_code) &&
+            (!r->our_close_code || m.close_code != r->our_close_code))
             return broken(1002, "a close code that must not be sent");
         if (!tt_utf8_valid(m.data, m.len))
             return broken(1007, "the close reason is not UTF-8");

@@ -55,7 +55,8 @@ struct tt_ws_reader {
     char control[TT_WS_CONTROL_MAX];
     char head[TT_WS_HEADER_MAX];
     unsigned head_len, control_len;
-    uint64_t left; /* of the frame's payload */
+    uint64_t left;           /* of the frame's payload */
+    unsigned our_close_code; /* 0: none was sent. A peer may echo it, whatever it is */
     uint8_t opcode, message_opcode;
     bool in_payload, fin, in_message, compressed;
 };

@@ -51,3 +51,12 @@ bool tt_ws_label(const struct tt_http_url *url, struct tt_buf *out)
            tt_buf_append(out, url->authority.p, url->authority.n) &&
            tt_buf_append(out, rest, (size_t)(query - rest)) && put_query(query, end, out);
 }
+
+bool tt_ws_label_text(const char *text, struct tt_buf *out)
+{
+    const char *query = text + strcspn(text, "?"), *end = query + strlen(query);
+    if (strchr(text, '@'))
+        return true;
+    query += *query == '?';
+    return tt_buf_append(out, text, (size_t)(query - text)) && put_query(query, end, out);
+}

@@ -241,6 +241,7 @@ static void read_compression(lua_State *L, struct tt_ws_config *c, const char *w
     c->deflate = (struct tt_ws_deflate){.on = true};
     if (lua_type(L, table) == LUA_TSTRING && strcmp(lua_tostring(L, table), "deflate") == 0) {
         c->deflate.client_no_takeover = c->deflate.server_no_takeover = true;
+        c->deflate.no_client_bits = true;
         return;
     }
     if (!lua_istable(L, table))

@@ -61,6 +61,16 @@ struct tt_ws_event *tt_ws_queue_take(struct tt_ws_queue *q)
     return ev;
 }
 
+void tt_ws_queue_merge(struct tt_ws_queue *q, struct tt_ws_queue *more)
+{
+    struct tt_ws_queue both = {0};
+    while (q->head || more->head) {
+        bool first = q->head && (!more->head || q->head->seq <= more->head->seq);
+        tt_ws_queue_put(&both, tt_ws_queue_take(first ? q : more));
+    }
+    *q = both;
+}
+
 void tt_ws_queue_clear(struct tt_ws_queue *q)
 {
     struct tt_ws_event *ev;

@@ -24,7 +24,7 @@ struct tt__ws_script *tt__ws_script_new(struct tt_vu *vu, struct tt__ws_vu *home
     x->vu = vu;
     x->w = vu->w;
     x->home = home;
-    x->handlers_ref = LUA_NOREF;
+    x->handlers_ref = x->error_ref = LUA_NOREF;
     tt_tags_hold(&x->tags, vu->w->current->tags);
     x->group = vu->w->current->group;
     tt_ready_init(&x->ready, dispatch);
@@ -78,7 +78,8 @@ static void leave(struct tt__ws_script *x)
 
 bool tt__ws_over(const struct tt__ws_script *x)
 {
-    return x->s->state == TT_WS_CLOSED && !x->events.head && !x->handlers_running;
+    return x->s->state == TT_WS_CLOSED && !x->events.head &&
+           (!x->handlers_running || x->error_ref != LUA_NOREF);
 }
 
 /* --- from the socket (I/O callbacks) -----------------------------------------------------------
@@ -101,9 +102,10 @@ void tt__ws_to_handlers(struct tt__ws_script *x, struct tt_ws_event *ev)
 void tt__ws_deliver(struct tt__ws_script *x, struct tt_ws_event *ev)
 {
     struct tt__ws_wait *wait;
-    if (x->handled & 1U << ev->kind) {
+    const bool message = ev->kind == TT_WS_EV_MESSAGE || ev->kind == TT_WS_EV_BINARY;
+    if (x->handled & 1U << ev->kind || (x->hold && !message)) { /* it may still get a handler */
         tt__ws_to_handlers(x, ev);
-    } else if (ev->kind != TT_WS_EV_MESSAGE && ev->kind != TT_WS_EV_BINARY) {
+    } else if (!message) {
         tt_ws_event_free(ev);
     } else if ((wait = tt__ws_receiver(x))) {
         wait->event = ev;
@@ -122,6 +124,7 @@ static void on_event(struct tt_ws_socket *s, struct tt_ws_event *ev)
 {
     struct tt__ws_script *x = s->owner_data;
     bool message = ev->kind == TT_WS_EV_MESSAGE || ev->kind == TT_WS_EV_BINARY;
+    ev->seq = ++x->events_seen;
     if (!message || !tt__ws_answers(x, ev))
         tt__ws_deliver(x, ev);
     if (queued_bytes(x) > INBOX_MAX)
@@ -166,7 +169,9 @@ struct tick {
 static void call_ended(struct tt_fiber *f, enum tt_fiber_end how, struct tt__ws_script *x)
 {
     x->handlers_running--;
-    if (how == TT_FIBER_FAILED)
+    if (how == TT_FIBER_FAILED && x->connecting && !f->unwound && x->error_ref == LUA_NOREF)
+        tt__ws_failed(x, f->co);
+    else if (how == TT_FIBER_FAILED)
         tt_fiber_fail_iteration(f);
     if (x->events.head)
         tt_loop_ready(x->w->loop, &x->ready);
@@ -242,14 +247,25 @@ static void call_handler(struct tt__ws_script *x, const struct tt_ws_event *ev)
     tt_fiber_go(f, push_arguments(f->co, ev));
 }
 
+/* After its own close() a script hears of the end only. */
+static bool too_late(const struct tt__ws_script *x, const struct tt_ws_event *ev)
+{
+    return x->s->we_closed && ev->kind != TT_WS_EV_OPEN && ev->kind != TT_WS_EV_CLOSE &&
+           ev->kind != TT_WS_EV_ERROR;
+}
+
 static void call_handlers(struct tt__ws_script *x, const struct tt_ws_event *ev)
 {
     lua_State *L = x->w->L;
     int top = lua_gettop(L);
-    lua_rawgeti(L, LUA_REGISTRYINDEX, x->handlers_ref);
     if (ev->kind == TT_WS_EV_TIMER) {
         tt__ws_timer_called(x, ev->code);
         x->ticks_queued -= ev->at_ns != 0;
+    }
+    if (too_late(x, ev))
+        return;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, x->handlers_ref);
+    if (ev->kind == TT_WS_EV_TIMER) {
         if (lua_rawgeti(L, -1, (lua_Integer)ev->code) == LUA_TFUNCTION)
             call_handler(x, ev);
     } else if (lua_pushstring(L, event_names[ev->kind]), lua_rawget(L, -2) == LUA_TTABLE) {
@@ -262,7 +278,8 @@ static void call_handlers(struct tt__ws_script *x, const struct tt_ws_event *ev)
     lua_settop(L, top);
 }
 
-/* From the ready list. */
+/* From the ready list: one event a turn, so that its handlers have begun before the next is looked
+ * at. */
 static void dispatch(struct tt_ready *r)
 {
     struct tt__ws_script *x =
@@ -271,10 +288,11 @@ static void dispatch(struct tt_ready *r)
     if (x->hold || !x->home || !x->home->running)
         return;
     tt__ws_script_ref(x);
-    while (x->home && x->handlers_running < TT__WS_HANDLERS_MAX &&
-           (ev = tt_ws_queue_take(&x->events))) {
+    if (x->handlers_running < TT__WS_HANDLERS_MAX && (ev = tt_ws_queue_take(&x->events))) {
         call_handlers(x, ev);
         tt_ws_event_free(ev);
+        if (x->events.head)
+            tt_loop_ready(x->w->loop, &x->ready);
     }
     if (x->home && x->s->state != TT_WS_CLOSED)
         tt__ws_inbox_taken(x);
@@ -288,15 +306,41 @@ static void dispatch(struct tt_ready *r)
 
 void tt__ws_release(struct tt__ws_script *x)
 {
-    struct tt_ws_event *open = tt_ws_event_new(TT_WS_EV_OPEN, NULL, 0);
-    struct tt_ws_queue before = x->events;
+    struct tt_ws_queue open = {0};
     x->hold = false;
-    x->events = (struct tt_ws_queue){0};
-    tt_ws_queue_put(&x->events, open);
-    struct tt_ws_event *ev;
-    while ((ev = tt_ws_queue_take(&before)))
-        tt_ws_queue_put(&x->events, ev);
+    tt_ws_queue_put(&open, tt_ws_event_new(TT_WS_EV_OPEN, NULL, 0)); /* seq 0: the first */
+    tt_ws_queue_merge(&x->events, &open);
     tt_loop_ready(x->w->loop, &x->ready);
+}
+
+void tt__ws_failed(struct tt__ws_script *x, lua_State *L)
+{
+    x->error_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+    x->hold = false;
+    tt_ws_queue_clear(&x->events);
+    x->ticks_queued = 0;
+    tt_ws_detach(x->s, true); /* the CLOSE event comes of it, unless it was closed already */
+    tt_loop_ready(x->w->loop, &x->ready);
+}
+
+static bool is_handler_of(const struct tt_fiber *f, const void *arg)
+{
+    const struct tick *tick = f->owner;
+    return (f->on_end == handler_ended && f->owner == arg) ||
+           (f->on_end == tick_ended && tick->x == arg);
+}
+
+void tt__ws_stop_handlers(struct tt__ws_script *x)
+{
+    if (x->vu && x->handlers_running)
+        tt_fibers_kill(x->vu, is_handler_of, x);
+}
+
+void tt__ws_connect_left(struct tt__ws_script *x)
+{
+    x->connecting = false;
+    luaL_unref(x->w->L, LUA_REGISTRYINDEX, x->error_ref);
+    x->error_ref = LUA_NOREF;
 }
 
 void tt__ws_push_handlers(lua_State *L, struct tt__ws_script *x)
@@ -311,15 +355,14 @@ void tt__ws_push_handlers(lua_State *L, struct tt__ws_script *x)
 /* Messages that came before their handler. */
 static void hand_over_inbox(struct tt__ws_script *x, enum tt_ws_event_kind kind)
 {
-    struct tt_ws_queue rest = x->inbox;
+    struct tt_ws_queue rest = x->inbox, theirs = {0};
     struct tt_ws_event *ev;
     x->inbox = (struct tt_ws_queue){0};
-    while ((ev = tt_ws_queue_take(&rest))) {
-        if (ev->kind == kind)
-            tt__ws_to_handlers(x, ev);
-        else
-            tt_ws_queue_put(&x->inbox, ev);
-    }
+    while ((ev = tt_ws_queue_take(&rest)))
+        tt_ws_queue_put(ev->kind == kind ? &theirs : &x->inbox, ev);
+    tt_ws_queue_merge(&x->events, &theirs);
+    if (x->events.head && !x->hold)
+        tt_loop_ready(x->w->loop, &x->ready);
 }
 
 void tt__ws_handle(lua_State *L, struct tt__ws_script *x, enum tt_ws_event_kind kind, int idx)

@@ -144,11 +144,8 @@ void tt__ws_tell(struct tt_ws_socket *s, enum tt_ws_event_kind kind, const void 
 static void set_reason(struct tt_ws_socket *s, const char *text, size_t n)
 {
     tt_free(s->close_reason);
-    s->close_reason = n ? tt_xmalloc(n + 1) : NULL;
-    if (!n)
-        return;
-    memcpy(s->close_reason, text, n);
-    s->close_reason[n] = '\0';
+    s->close_reason = n ? tt_xmemdup(text, n) : NULL;
+    s->close_reason_len = n;
 }
 
 /* With the reason that is set. */
@@ -156,7 +153,6 @@ static void finish(struct tt_ws_socket *s, unsigned code, bool linger)
 {
     uint64_t now = tt_now_ns();
     struct tt_loop *loop = s->engine->w->loop;
-    const char *reason = s->close_reason ? s->close_reason : "";
     if (s->state == TT_WS_CLOSED)
         return;
     s->state = TT_WS_CLOSED;
@@ -174,7 +170,7 @@ static void finish(struct tt_ws_socket *s, unsigned code, bool linger)
         close_conn(s);
     }
     if (s->connected)
-        tt__ws_tell(s, TT_WS_EV_CLOSE, reason, strlen(reason), code);
+        tt__ws_tell(s, TT_WS_EV_CLOSE, s->close_reason, s->close_reason_len, code);
     if (s->owner)
         s->owner->drained(s);
     if (s->owner)
@@ -205,13 +201,13 @@ void tt__ws_lost(struct tt_ws_socket *s, const char *why)
 static void end_now(struct tt_ws_socket *s)
 {
     bool broken = s->ending == TT_WS_PEER_BROKE_PROTOCOL;
-    const char *text = s->close_reason ? s->close_reason : "";
+    const char *text = s->close_reason;
+    size_t n = s->close_reason_len;
     unsigned code = s->close_code;
     if (s->state == TT_WS_OPEN) {
-        tt__ws_put_close(s, code == 1005 ? 0 : code, broken ? text : NULL,
-                         broken ? strlen(text) : 0);
+        tt__ws_put_close(s, code == 1005 ? 0 : code, broken ? text : NULL, broken ? n : 0);
         if (broken || (code != 1000 && code != 1001))
-            tt__ws_tell(s, TT_WS_EV_ERROR, text, strlen(text), code);
+            tt__ws_tell(s, TT_WS_EV_ERROR, text, n, code);
     }
     finish(s, code, true);
 }
@@ -221,7 +217,9 @@ static void on_end(struct tt_ready *r)
     struct tt_ws_socket *s =
         (struct tt_ws_socket *)(void *)((char *)r - offsetof(struct tt_ws_socket, end));
     tt_ws_ref(s);
-    if (s->ending)
+    if (s->ending == TT_WS_BAD_URL)
+        tt__ws_refuse(s, s->failure.kind, s->failure.code, NULL);
+    else if (s->ending)
         end_now(s);
     tt_ws_unref(s);
 }
@@ -248,11 +246,21 @@ static void on_timer(struct tt_timer *t)
 /* --- the owner's calls -------------------------------------------------------------------------
  */
 
+/* A URL that is none is a handshake that fails, as in ttload.http. */
+static void read_url(struct tt_ws_socket *s, const struct tt_ws_config *c)
+{
+    const char *why = "";
+    if (tt_ws_url(c->url, c->url_len, &s->hs->http_url, &s->hs->url, &why))
+        return;
+    s->ending = TT_WS_BAD_URL;
+    s->failure = (struct tt_ws_failure){.kind = "url", .code = 1020};
+    snprintf(s->failure.text, sizeof s->failure.text, "invalid URL: %s", why);
+}
+
 struct tt_ws_socket *tt_ws_open(struct tt_ws_engine *e, struct tt_vu *vu,
                                 const struct tt_ws_config *c, const struct tt_ws_owner *owner,
                                 void *owner_data, struct tt_err *err)
 {
-    const char *why = "";
     struct tt_ws_socket *s = tt_xcalloc(1, sizeof *s);
     s->conn_closed = true;
     s->refs = 1;
@@ -263,11 +271,9 @@ struct tt_ws_socket *tt_ws_open(struct tt_ws_engine *e, struct tt_vu *vu,
     tt_buf_init(&s->hs->http_url, 64 * 1024);
     tt_buf_init(&s->body, 0);
     tt_ws_reader_init(&s->reader, c->max_message_bytes);
-    if (!tt_ws_url(c->url, c->url_len, &s->hs->http_url, &s->hs->url, &why)) {
-        tt_err_set(err, 0, "bad URL '%s': %s", c->url, why);
-        tt_ws_unref(s);
-        return NULL;
-    }
+    tt_ready_init(&s->end, on_end);
+    tt_timer_init(&s->timer, on_timer);
+    read_url(s, c);
     if (!tt_ws_engine_ready(e, s->hs->url.https, err)) {
         tt_ws_unref(s);
         return NULL;
@@ -295,10 +301,11 @@ struct tt_ws_socket *tt_ws_open(struct tt_ws_engine *e, struct tt_vu *vu,
     if (e->live)
         e->live->prev = s;
     e->live = s;
-    tt_ready_init(&s->end, on_end);
-    tt_timer_init(&s->timer, on_timer);
     tt_timer_start(e->w->loop, &s->timer, s->started_ns + c->timeout_ns);
-    tt__ws_dial(s);
+    if (s->ending)
+        tt_loop_ready(e->w->loop, &s->end);
+    else
+        tt__ws_dial(s);
     return s;
 }
 
@@ -352,7 +359,9 @@ void tt_ws_close(struct tt_ws_socket *s, unsigned code, const char *reason, size
     if (s->state != TT_WS_OPEN)
         return;
     s->state = TT_WS_CLOSING;
-    tt__ws_put_close(s, code, reason, n);
+    s->we_closed = true;
+    s->reader.our_close_code = code;
+    tt__ws_put_close(s, code == 1005 ? 0 : code, reason, n);
     tt_ws_pause(s, false);
     tt_timer_start(s->engine->w->loop, &s->timer, tt_now_ns() + TT__WS_CLOSE_WAIT_NS);
 }
@@ -362,10 +371,10 @@ void tt_ws_detach(struct tt_ws_socket *s, bool sampled)
     if (!sampled)
         s->vu = NULL;
     tt_ws_ref(s);
-    if (s->ending) {
-        end_now(s);
-    } else if (s->state == TT_WS_CONNECTING) {
+    if (s->state == TT_WS_CONNECTING) {
         tt__ws_refuse(s, "closed", 0, "the iteration ended before the handshake was answered");
+    } else if (s->ending) {
+        end_now(s);
     } else {
         if (s->state == TT_WS_OPEN)
             tt__ws_put_close(s, 1001, NULL, 0);

@@ -32,6 +32,7 @@ struct tt_ws_event {
     struct tt_ws_event *next;
     enum tt_ws_event_kind kind;
     unsigned code;
+    uint64_t seq;   /* order of arrival, where the owner gives it */
     uint64_t at_ns; /* messages: when it came; ticks of a schedule: when it was due */
     size_t len;
     char *data; /* own, or a block of its own */
@@ -44,6 +45,8 @@ struct tt_ws_queue {
 void tt_ws_queue_put(struct tt_ws_queue *q, struct tt_ws_event *ev);
 struct tt_ws_event *tt_ws_queue_take(struct tt_ws_queue *q); /* NULL: empty; the caller's */
 void tt_ws_queue_clear(struct tt_ws_queue *q);
+/* Moves more's into q; both are in order of seq, and so is the result. */
+void tt_ws_queue_merge(struct tt_ws_queue *q, struct tt_ws_queue *more);
 struct tt_ws_event *tt_ws_event_new(enum tt_ws_event_kind kind, const void *p, size_t n);
 /* The same, with a block that becomes the event's. */
 struct tt_ws_event *tt_ws_event_take(enum tt_ws_event_kind kind, char *p, size_t n);
@@ -51,7 +54,7 @@ void tt_ws_event_free(struct tt_ws_event *ev); /* NULL is fine */
 
 /* Why the handshake failed. kind is static; NULL: it did not. */
 struct tt_ws_failure {
-    const char *kind;  /* "connect", "timeout", "status", "protocol", "closed" */
+    const char *kind;  /* "url", "connect", "timeout", "status", "protocol", "closed" */
     const char *phase; /* of a timeout: "lookup", "connect", "tls", "answer" */
     int code;          /* error_code */
     char text[256];
@@ -84,8 +87,9 @@ struct tt_ws_owner {
     void (*closed)(struct tt_ws_socket *s);  /* after the CLOSE event; state CLOSED */
 };
 
-/* How the connection comes to its end once the messages in front of it have been seen to. */
-enum tt_ws_ending { TT_WS_NOT_ENDING, TT_WS_PEER_CLOSED, TT_WS_PEER_BROKE_PROTOCOL };
+/* How the connection comes to its end once what is ready has run, the messages in front of it
+ * among that. */
+enum tt_ws_ending { TT_WS_NOT_ENDING, TT_WS_BAD_URL, TT_WS_PEER_CLOSED, TT_WS_PEER_BROKE_PROTOCOL };
 
 struct tt_ws_ping;
 struct tt_ws_handshake;
@@ -101,11 +105,13 @@ struct tt_ws_socket {
     unsigned refs;
     bool keep, connected, reading_paused, conn_closed;
     bool peer_ended; /* nothing more will come from the connection */
+    bool we_closed;  /* tt_ws_close has been called */
     enum tt_ws_ending ending;
     struct tt_ready end; /* runs after the fibers that the last messages have woken */
     int status;          /* of the handshake, 0: none came */
     unsigned close_code;
-    char *close_reason; /* NULL: none */
+    char *close_reason; /* close_reason_len bytes; NULL: none */
+    size_t close_reason_len;
     char *url;
     char *head; /* the response's header block, head_len bytes */
     size_t head_len;
@@ -128,8 +134,8 @@ struct tt_ws_socket {
     uint64_t started_ns, sent_counted, received_counted;
 };
 
-/* Starts it; owner->settled follows later. The caller gets a reference. False: bad URL or TLS
- * options. */
+/* Starts it; owner->settled follows later, also for a bad URL. The caller gets a reference. NULL:
+ * bad TLS options. */
 struct tt_ws_socket *tt_ws_open(struct tt_ws_engine *e, struct tt_vu *vu,
                                 const struct tt_ws_config *c, const struct tt_ws_owner *owner,
                                 void *owner_data, struct tt_err *err);
@@ -139,7 +145,8 @@ void tt_ws_unref(struct tt_ws_socket *s);
 bool tt_ws_send(struct tt_ws_socket *s, enum tt_ws_opcode op, const char *p, size_t n);
 /* data NULL: a number of its own. */
 bool tt_ws_ping(struct tt_ws_socket *s, const char *data, size_t n);
-/* Starts the closing handshake; the CLOSE event follows when the peer answers, or in 5 s. */
+/* Starts the closing handshake; the CLOSE event follows when the peer answers, or in 5 s. Any code
+ * is sent; 1005: none. */
 void tt_ws_close(struct tt_ws_socket *s, unsigned code, const char *reason, size_t n);
 /* The script is done with it: closes with 1001 and settles everything now; it lingers without a VU.
  * sampled: the session's duration is recorded. */

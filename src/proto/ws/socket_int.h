@@ -47,6 +47,7 @@ void tt__ws_say_hello(struct tt_ws_socket *s); /* the request */
 /* Takes bytes of the answer; returns how many. */
 size_t tt__ws_take_answer(struct tt_ws_socket *s, const char *p, size_t n);
 void tt__ws_answer_ended(struct tt_ws_socket *s); /* the connection has, before it was complete */
+/* text NULL: failure.text is set. */
 void tt__ws_refuse(struct tt_ws_socket *s, const char *kind, int code, const char *text);
 void tt__ws_too_late(struct tt_ws_socket *s);
 

@@ -112,14 +112,12 @@ static int l_close(lua_State *L)
     struct tt__ws_script *x = check(L);
     lua_Integer code = luaL_optinteger(L, 2, 1000);
     const char *reason = luaL_optlstring(L, 3, "", &n);
-    if (code < 1000 || code > 4999 || !tt_ws_close_code_valid((unsigned)code))
-        return luaL_error(L,
-                          "socket:close: %d is no close code that may be sent (1000, 1001, ..., "
-                          "3000 to 4999)",
-                          (int)code);
+    if (code < 1 || code > 65535)
+        return luaL_error(L, "socket:close: a code from 1 to 65535 is expected, not %I", code);
     if (n > TT_WS_CONTROL_MAX - 2)
         return luaL_error(L, "socket:close: the reason has at most 123 bytes, not %d", (int)n);
     tt_ws_close(x->s, (unsigned)code, reason, n);
+    tt__ws_timers_drop(x);
     return 0;
 }
 
@@ -225,8 +223,8 @@ static int start_timer(lua_State *L, const char *what, enum tt__ws_timer_kind ki
     if (lua_type(L, 2) != LUA_TFUNCTION)
         return luaL_error(L, "%s: a function is expected, not a %s", what, luaL_typename(L, 2));
     uint64_t ns = tt_args_duration(L, 3, what);
-    if (kind != TT__WS_TIMEOUT && !ns)
-        return luaL_error(L, "%s: the interval must be more than 0", what);
+    if (!ns)
+        return luaL_error(L, "%s: the time must be more than 0", what);
     lua_pushinteger(L, tt__ws_timer_start(L, x, 2, ns, kind));
     return 1;
 }
@@ -323,7 +321,7 @@ static bool push_field(lua_State *L, const struct tt_ws_socket *s, const char *n
     else if (strcmp(name, "close_code") == 0 && closed)
         lua_pushinteger(L, s->close_code);
     else if (strcmp(name, "close_reason") == 0 && closed)
-        lua_pushstring(L, s->close_reason ? s->close_reason : "");
+        lua_pushlstring(L, s->close_reason ? s->close_reason : "", s->close_reason_len);
     else if (strcmp(name, "buffered") == 0)
         lua_pushinteger(L, (lua_Integer)tt_ws_buffered(s));
     else if (strcmp(name, "url") == 0)

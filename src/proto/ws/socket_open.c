@@ -93,7 +93,10 @@ static void set_tags(struct tt_ws_socket *s)
     if (!s->vu)
         return;
     tt_buf_init(&label, TT_WS_HEAD_MAX);
-    tt_ws_label(&s->hs->url, &label);
+    if (s->ending == TT_WS_BAD_URL)
+        tt_ws_label_text(s->url, &label);
+    else
+        tt_ws_label(&s->hs->url, &label);
     snprintf(status, sizeof status, "%d", s->status);
     const struct tt_tag tags[] = {{"url", label.len ? label.data : ""},
                                   {"status", status},
@@ -122,7 +125,8 @@ void tt__ws_refuse(struct tt_ws_socket *s, const char *kind, int code, const cha
 {
     s->failure.kind = kind;
     s->failure.code = code;
-    snprintf(s->failure.text, sizeof s->failure.text, "%s", text);
+    if (text)
+        snprintf(s->failure.text, sizeof s->failure.text, "%s", text);
     settled(s);
     tt_ws_ref(s);
     if (s->owner)

@@ -45,6 +45,8 @@ static void wait_cancel(struct tt_op *op)
     tt_ws_event_free(wait->event);
     wait->event = NULL;
     wait->in_use = false;
+    if (wait->kind == TT__WS_CLOSED)
+        tt__ws_connect_left(wait->script);
 }
 
 static void wait_timeout(struct tt_timer *t)

@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "proto/ws/ws_lua_int.h"
 #include "vu/module.h"
+#include "vu/unwind.h"
 #include <string.h>
 
 #define ERROR_TYPE "ttload.ws.error"
@@ -65,12 +66,21 @@ static void push_error(lua_State *L, const struct tt_ws_socket *s)
     lua_setfield(L, -2, "headers");
 }
 
+/* Option throw: failed handshakes raise, as failed requests do. */
+static void raise_if_asked(lua_State *L, const char *what, const struct tt_ws_socket *s)
+{
+    const struct tt_options *opt = s->engine->opt;
+    if (opt && opt->throw)
+        luaL_error(L, "%s: %s", what, s->failure.text);
+}
+
 /* The socket object is below the op on the stack. */
 static int opened(lua_State *L, int status, lua_KContext op)
 {
     const struct tt_ws_socket *s = tt__ws_wait_of(op)->script->s;
     (void)status;
     if (s->failure.kind) {
+        raise_if_asked(L, "ws.open", s);
         lua_pushnil(L);
         push_error(L, s);
         return 2;
@@ -103,30 +113,45 @@ static int push_response(lua_State *L, const struct tt_ws_socket *s)
     lua_setfield(L, -2, "headers");
     lua_pushlstring(L, s->body.len ? s->body.data : "", s->body.len);
     lua_setfield(L, -2, "body");
-    lua_pushstring(L, s->failure.kind ? s->failure.text : NULL);
+    lua_pushstring(L, s->failure.kind && strcmp(s->failure.kind, "status") != 0 ? s->failure.text
+                                                                                : NULL);
     lua_setfield(L, -2, "error");
     lua_pushinteger(L, s->failure.code);
     lua_setfield(L, -2, "error_code");
     return 1;
 }
 
+static int ended(lua_State *L, struct tt__ws_script *x)
+{
+    bool failed = x->error_ref != LUA_NOREF;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, x->error_ref);
+    tt__ws_connect_left(x);
+    if (failed)
+        tt__ws_stop_handlers(x);
+    return failed ? lua_error(L) : push_response(L, x->s);
+}
+
 static int closed(lua_State *L, int status, lua_KContext op)
 {
     (void)status;
-    return push_response(L, tt__ws_wait_of(op)->script->s);
+    return ended(L, tt__ws_wait_of(op)->script);
 }
 
 /* The script's function has ended: handlers may be called now. */
 static int prepared(lua_State *L, int status, lua_KContext arg)
 {
     struct tt__ws_script *x = (struct tt__ws_script *)(void *)arg;
-    if (status != LUA_OK && status != LUA_YIELD) {
+    bool failed = status != LUA_OK && status != LUA_YIELD;
+    if (failed && tt_vu_unwinding(L)) {
         tt__ws_script_detach(x, true);
         return lua_error(L);
     }
-    tt__ws_release(x);
+    if (failed)
+        tt__ws_failed(x, L);
+    else
+        tt__ws_release(x);
     if (tt__ws_over(x))
-        return push_response(L, x->s);
+        return ended(L, x);
     tt_op_check(L, "ws.connect");
     return tt__ws_wait(L, x, TT__WS_CLOSED, 0, closed);
 }
@@ -135,8 +160,11 @@ static int connected(lua_State *L, int status, lua_KContext op)
 {
     struct tt__ws_script *x = tt__ws_wait_of(op)->script;
     (void)status;
-    if (x->s->failure.kind)
+    if (x->s->failure.kind) {
+        raise_if_asked(L, "ws.connect", x->s);
         return push_response(L, x->s);
+    }
+    x->connecting = true;
     lua_pop(L, 1); /* the op; the object stays for the time of the call */
     int object = lua_gettop(L);
     lua_pushvalue(L, ARG_FUNCTION);

@@ -62,9 +62,12 @@ struct tt__ws_script {
     const char *group;
     int handlers_ref; /* table: event name -> list of functions, timer number -> function */
     unsigned handled; /* bit per tt_ws_event_kind with a handler */
+    uint64_t events_seen;
     unsigned timers_made, refs;
     unsigned requests;                       /* that wait for their answers */
     unsigned handlers_running, ticks_queued; /* ticks of every() among events */
+    int error_ref;                           /* connect() is to raise it; LUA_NOREF: none */
+    bool connecting;                         /* a connect() waits for its end */
     bool hold;                               /* connect()'s function has not returned yet */
     bool keep;                               /* over iterations */
     bool settled;                            /* the handshake */
@@ -123,8 +126,14 @@ void tt__ws_to_handlers(struct tt__ws_script *x, struct tt_ws_event *ev);
 void tt__ws_deliver(struct tt__ws_script *x, struct tt_ws_event *ev); /* to whom it belongs */
 uint64_t tt__ws_intended(const struct tt_fiber *f); /* of a call by every(), else 0 */
 void tt__ws_release(struct tt__ws_script *x); /* connect(): events may go to their handlers now */
+/* connect(): its function or a handler has raised what is on top of L (popped). Only the handlers
+ * of its end are called yet. */
+void tt__ws_failed(struct tt__ws_script *x, lua_State *L);
+void tt__ws_stop_handlers(struct tt__ws_script *x); /* those that still wait for something */
+void tt__ws_connect_left(struct tt__ws_script *x);  /* connect() will raise nothing any more */
 void tt__ws_inbox_taken(struct tt__ws_script *x);
-bool tt__ws_over(const struct tt__ws_script *x); /* closed, and every handler has returned */
+/* Closed, and every handler has returned; after an error: every handler has been called. */
+bool tt__ws_over(const struct tt__ws_script *x);
 void tt__ws_resume_iteration(struct tt__ws_vu *home);
 
 /* params_lua.c */

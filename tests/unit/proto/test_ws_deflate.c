@@ -22,6 +22,9 @@ static void an_offer_names_its_limits(void **state)
                                                            .server_bits = 9};
     tt_ws_deflate_offer(&none, text, sizeof text);
     assert_string_equal(text, "permessage-deflate; client_max_window_bits");
+    const struct tt_ws_deflate bare = {.on = true, .no_client_bits = true};
+    tt_ws_deflate_offer(&bare, text, sizeof text);
+    assert_string_equal(text, "permessage-deflate");
     tt_ws_deflate_offer(&all, text, sizeof text);
     assert_string_equal(text, "permessage-deflate; server_no_context_takeover; "
                               "client_no_context_takeover; server_max_window_bits=9; "
@@ -70,6 +73,9 @@ static void a_choice_outside_the_offer_is_refused(void **state)
     const struct tt_ws_deflate off = {0};
     a = off;
     assert_non_null(tt_ws_deflate_agree((struct tt_slice){"permessage-deflate", 18}, &off, &a));
+    const struct tt_ws_deflate bare = {.no_client_bits = true};
+    assert_non_null(agree("permessage-deflate; client_max_window_bits=12", bare, &a));
+    assert_null(agree("permessage-deflate; server_max_window_bits=12", bare, &a));
     const struct tt_ws_deflate on = {.on = true};
     a = on; /* a second one */
     assert_non_null(tt_ws_deflate_agree((struct tt_slice){"permessage-deflate", 18}, &on, &a));

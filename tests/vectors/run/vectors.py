@@ -17,6 +17,7 @@ import http_codes
 import network
 import options_files
 import segments
+import ws_behavior
 from harness import Driver, Failed, Own, Program, Skip
 
 FILES = {
@@ -34,6 +35,7 @@ FILES = {
     "http-behavior": http_behavior.Behavior,
     "http-error-codes": http_codes.Codes,
     "network-options": network.NETWORK,
+    "ws-behavior": ws_behavior.Behavior,
 }
 OWN_SHARE = 0.03
 SHOWN = int(os.environ.get("VECTORS_SHOWN", "5"))  # failures of a file
