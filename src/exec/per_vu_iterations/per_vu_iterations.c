@@ -61,10 +61,8 @@ static uint64_t iteration_done(struct tt_exec *e, uint32_t slot, uint64_t now_ns
 static struct tt_exec_progress progress(const struct tt_exec *e, uint64_t now_ns)
 {
     uint64_t all = (uint64_t)e->sc->iterations * e->n_slots;
-    double fraction = all ? (double)e->done / (double)all : 1;
-    if (now_ns >= e->regular_ns || tt__exec_finished(e))
-        fraction = 1;
-    return (struct tt_exec_progress){fraction, e->n_active, e->n_slots, e->done, all};
+    return (struct tt_exec_progress){tt__exec_time_fraction(e, now_ns), e->n_active, e->n_slots,
+                                     e->done, all};
 }
 
 static void describe(const struct tt_scenario *sc, char *buf, size_t size)

@@ -337,7 +337,11 @@ static struct sim *scalable(const char *executor, int64_t vus, int64_t max_vus,
     s->sc.n_stages = 1;
     s->sc.vus = s->sc.start_vus = vus;
     s->sc.max_vus = max_vus;
-    s->sc.duration_ns = duration_ns;
+    s->sc.iterations = 1000;
+    s->sc.pre_allocated_vus = vus;
+    s->sc.time_unit_ns = S;
+    s->sc.rate = 5;
+    s->sc.max_duration_ns = s->sc.duration_ns = duration_ns;
     s->sc.until_stopped = duration_ns == 0;
     s->length_arg = &length;
     s->n_lanes = workers;
@@ -421,6 +425,21 @@ static void a_change_whose_vus_cannot_be_made_changes_nothing(void **state)
     }
 }
 
+static void a_worker_without_vus_is_no_further_than_the_others(void **state)
+{
+    (void)state;
+    for (size_t i = 0; tt_exec_classes[i]; i++) {
+        struct sim *s = scalable(tt_exec_classes[i]->name, 1, 1, 10 * S, 2);
+        sim_run(s, S);
+        for (unsigned k = 0; k < 2; k++) {
+            struct tt_exec_progress p = s->cls->progress(s->lanes[k].e, s->now);
+            assert_true(p.fraction <= 0.1);
+        }
+        sim_run(s, UINT64_MAX - 1);
+        sim_free(s);
+    }
+}
+
 static void a_worker_without_vus_of_the_scenario_can_get_some(void **state)
 {
     (void)state;
@@ -489,6 +508,7 @@ int main(void)
         cmocka_unit_test(vus_are_set_from_outside),
         cmocka_unit_test(max_vus_bounds_and_can_be_raised),
         cmocka_unit_test(a_change_whose_vus_cannot_be_made_changes_nothing),
+        cmocka_unit_test(a_worker_without_vus_is_no_further_than_the_others),
         cmocka_unit_test(a_worker_without_vus_of_the_scenario_can_get_some),
         cmocka_unit_test(without_a_duration_it_runs_until_it_is_stopped),
         cmocka_unit_test(a_rate_changes_from_now_on),
