@@ -10,9 +10,12 @@
 #include "control/control.h"
 #include <curl/curl.h>
 #include <dirent.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 /* --- requests
@@ -94,6 +97,20 @@ struct found {
     cJSON *answer; /* to GET /v1/status */
 };
 
+/* Its process has left it behind. */
+static bool is_stale(const char *path)
+{
+    struct sockaddr_un a = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    bool fits = strlen(path) < sizeof a.sun_path;
+    memcpy(a.sun_path, path, fits ? strlen(path) : 0);
+    bool stale = fits && fd >= 0 && connect(fd, (struct sockaddr *)&a, sizeof a) != 0 &&
+                 errno == ECONNREFUSED;
+    if (fd >= 0)
+        close(fd);
+    return stale;
+}
+
 /* The tests that answer; sockets that nobody listens on are removed. */
 static size_t find_tests(struct found *out, size_t max)
 {
@@ -109,11 +126,10 @@ static size_t find_tests(struct found *out, size_t max)
             continue;
         snprintf(out[n].socket, sizeof out[n].socket, "%s/%s", folder, e->d_name);
         snprintf(out[n].id, sizeof out[n].id, "%.*s", (int)(len - 5), e->d_name);
-        out[n].answer = request(out[n].socket, "GET", "/v1/status", NULL, &err);
-        if (out[n].answer)
-            n++;
-        else
+        if (is_stale(out[n].socket))
             unlink(out[n].socket);
+        else if ((out[n].answer = request(out[n].socket, "GET", "/v1/status", NULL, &err)))
+            n++;
     }
     if (d)
         closedir(d);

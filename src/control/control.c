@@ -221,10 +221,12 @@ bool tt_control_folder(char *out, size_t size, bool make, struct tt_err *err)
 {
     const char *runtime = getenv("XDG_RUNTIME_DIR");
     struct stat st;
-    if (runtime && runtime[0] == '/')
-        snprintf(out, size, "%s/ttload", runtime);
-    else
-        snprintf(out, size, "/tmp/ttload-%u", (unsigned)getuid());
+    int n = runtime && runtime[0] == '/'
+                ? snprintf(out, size, "%s/ttload", runtime)
+                : snprintf(out, size, "/tmp/ttload-%u", (unsigned)getuid());
+    if ((size_t)n >= size)
+        return tt_err_set(err, TT_EXIT_OTHER, "%s/ttload is too long for the path of a socket",
+                          runtime);
     if (make && mkdir(out, 0700) != 0 && errno != EEXIST)
         return tt_err_sys(err, TT_EXIT_OTHER, errno, "cannot make the folder %s", out);
     if (lstat(out, &st) != 0)

@@ -4,6 +4,7 @@
 #include "base/units.h"
 #include "plan/needs.h"
 #include "plan/options_int.h"
+#include <math.h>
 #include <string.h>
 
 void tt__json_add_duration(cJSON *obj, const char *name, uint64_t ns)
@@ -89,32 +90,47 @@ cJSON *tt_plan_json(const struct tt_plan *p)
 /* --- what it takes ------------------------------------------------------------------------------
  */
 
-/* Iterations that the executors start when no VU is missing; negative: nobody knows. */
-static double expected_iterations(const struct tt_scenario *sc)
+/* The area below the rate of arrivals. */
+static double arrivals(const struct tt_scenario *sc)
 {
-    double seconds = (double)sc->duration_ns / 1e9, units, sum = 0, from = sc->start_rate;
-    if (strcmp(sc->executor, "shared-iterations") == 0)
-        return (double)sc->iterations;
-    if (strcmp(sc->executor, "per-vu-iterations") == 0)
-        return (double)sc->iterations * (double)sc->vus;
-    if (sc->time_unit_ns && !sc->n_stages)
-        return sc->rate * seconds * 1e9 / (double)sc->time_unit_ns;
-    if (!sc->time_unit_ns)
-        return -1;
-    for (size_t i = 0; i < sc->n_stages; i++) { /* the area below the rate */
-        units = (double)sc->stages[i].duration_ns / (double)sc->time_unit_ns;
-        sum += (from + sc->stages[i].rate) / 2 * units;
+    double unit = (double)sc->time_unit_ns, sum = 0, from = sc->start_rate;
+    if (!sc->n_stages) /* the first is due at once */
+        return ceil(sc->rate * (double)sc->duration_ns / unit);
+    for (size_t i = 0; i < sc->n_stages; i++) {
+        sum += (from + sc->stages[i].rate) / 2 * ((double)sc->stages[i].duration_ns / unit);
         from = sc->stages[i].rate;
     }
-    return sum;
+    return floor(sum);
 }
 
-static void add_expected(cJSON *out, const struct tt_plan *p)
+/* Of n items of the whole test those of this process, as they are divided for a number of VUs. */
+static double share(const struct tt_plan *p, double n, int64_t vus)
+{
+    struct tt_stripe work;
+    if (!tt_stripe_recut(&work, &p->segment, p->sequence, p->n_sequence, vus))
+        return 0;
+    double ours = n < 9e18 ? (double)tt_stripe_scale(&work, (int64_t)n) : n;
+    tt_stripe_fini(&work);
+    return ours;
+}
+
+/* Iterations that this process's executors start when no VU is missing; negative: nobody knows. */
+static double expected_iterations(const struct tt_plan *p, const struct tt_stripe *vus,
+                                  const struct tt_scenario *sc)
+{
+    if (strcmp(sc->executor, "shared-iterations") == 0)
+        return share(p, (double)sc->iterations, sc->vus);
+    if (strcmp(sc->executor, "per-vu-iterations") == 0)
+        return (double)sc->iterations * (double)tt_stripe_scale(vus, sc->vus);
+    return sc->time_unit_ns ? share(p, arrivals(sc), sc->max_vus) : -1;
+}
+
+static void add_expected(cJSON *out, const struct tt_plan *p, const struct tt_stripe *vus)
 {
     double sum = 0;
     bool known = p->n_scenarios > 0;
     for (size_t i = 0; i < p->n_scenarios; i++) {
-        double n = expected_iterations(&p->scenarios[i]);
+        double n = expected_iterations(p, vus, &p->scenarios[i]);
         known &= n >= 0;
         sum += n;
     }
@@ -159,9 +175,9 @@ cJSON *tt_plan_requirements_json(const struct tt_plan *p)
     cJSON *out = cJSON_CreateObject();
     if (tt_stripe_init(&s, &p->segment, p->sequence, p->n_sequence, &err)) {
         add_needs(out, p, &s);
+        add_expected(out, p, &s);
         tt_stripe_fini(&s);
     }
-    add_expected(out, p);
     cJSON_AddNumberToObject(out, "workers", p->workers);
     return out;
 }

@@ -230,6 +230,25 @@ class Plans(Case):
         self.assertEqual(needs["vus_over_time"], [])
 
 
+    def test_the_processes_of_a_test_expect_together_what_one_does(self):
+        self.write("t.lua", script("""scenarios = {
+  a = { executor = "shared-iterations", vus = 5, iterations = 33 },
+  b = { executor = "per-vu-iterations", vus = 7, iterations = 3 },
+  c = { executor = "constant-arrival-rate", rate = 0.3, duration = "5s", pre_allocated_vus = 9 },
+  d = { executor = "ramping-arrival-rate", stages = { { duration = "5s", target = 7 } }, pre_allocated_vus = 9 } }"""))
+
+        def expected(*arguments):
+            r = self.ttload("inspect", "--execution-requirements", "t.lua", *arguments)
+            return json.loads(r.out)["expected_iterations"]
+
+        whole = 33 + 7 * 3 + 2 + 17  # at 0 s and 3.3 s; the area below the ramp is 17.5
+        self.assertEqual(expected(), whole)
+        parts = [expected("--execution-segment", s, "--execution-segment-sequence", "0,1/4,2/4,1")
+                 for s in ("0:1/4", "1/4:2/4", "2/4:1")]
+        self.assertEqual(sum(parts), whole)
+        self.assertLess(max(parts), whole)
+
+
 class Completion(Case):
     def complete(self, *words):
         _, out, _ = self.shell("bash", f"""source completion.bash

@@ -9,6 +9,7 @@ import signal
 import socket
 import stat
 import subprocess
+import threading
 import time
 import unittest
 
@@ -298,6 +299,32 @@ class Control(Case):
         self.assertEqual(len(os.listdir(run.sockets)), 1)
         self.assertIn("no test is running here", run.command("ps"))
         self.assertEqual(os.listdir(run.sockets), [])
+
+    @staticmethod
+    def hang_up(listener):
+        while True:
+            try:
+                listener.accept()[0].close()
+            except OSError:
+                return
+
+    def test_a_socket_that_answers_badly_is_left_alone(self):
+        run = self.loop("{ vus = 1, duration = '1m' }")
+        run.until("running")
+        other = os.path.join(run.sockets, "other1.sock")
+        with socket.socket(socket.AF_UNIX) as s:
+            s.bind(other)
+            s.listen()
+            hanging_up = threading.Thread(target=self.hang_up, args=(s,))
+            hanging_up.start()
+            shown = run.command("ps")
+            s.shutdown(socket.SHUT_RDWR)
+            hanging_up.join()
+        self.assertEqual(shown.count("running"), 1)
+        self.assertTrue(os.path.exists(other))
+        os.unlink(other)
+        run.command("stop")
+        run.end()
 
     def test_a_folder_of_others_is_not_used(self):
         os.mkdir(os.path.join(self.folder, "ttload"), 0o755)

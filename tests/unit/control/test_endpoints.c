@@ -238,6 +238,20 @@ static void the_folder_is_made_for_its_user_alone(void **state)
     folder_free(&f);
 }
 
+static void a_path_too_long_for_a_socket_is_refused_as_a_whole(void **state)
+{
+    struct folder f = folder_new();
+    struct tt_err err = {0};
+    char out[sizeof f.path - 1];
+    (void)state;
+    snprintf(out, strlen(f.path), "%s", f.path);
+    assert_false(
+        tt_control_folder(out, strlen(f.path), true, &err)); /* no room for the last byte */
+    assert_non_null(strstr(err.text, "too long"));
+    assert_int_equal(access(f.path, F_OK), -1);
+    folder_free(&f); /* nothing else is in it */
+}
+
 static void a_folder_that_others_may_enter_is_refused(void **state)
 {
     struct folder f = folder_new();
@@ -304,6 +318,7 @@ int main(void)
         cmocka_unit_test(a_socket_path_that_is_too_long_is_told),
         cmocka_unit_test(the_socket_is_its_users_alone_and_replaces_a_stale_one),
         cmocka_unit_test(the_folder_is_made_for_its_user_alone),
+        cmocka_unit_test(a_path_too_long_for_a_socket_is_refused_as_a_whole),
         cmocka_unit_test(a_folder_that_others_may_enter_is_refused),
         cmocka_unit_test(what_is_no_folder_is_refused),
         cmocka_unit_test(a_runtime_folder_that_cannot_be_is_told),
