@@ -201,31 +201,73 @@ static bool match_part(const struct tt_css *css, const struct tt_css_part *part,
 /* --- compounds ---------------------------------------------------------------------------------
  */
 
-static bool match_compound(const struct tt_css *css, int i, const xmlNode *n)
+/* How far a failure reaches, as browsers tell it: whoever tries one node after another stops where
+ * none of the others can do better, so that the work grows with the page's depth, not with its
+ * power. What is exhausted from a node on is so from those above it, or in front of it, too. */
+enum outcome {
+    MATCHES,
+    FAILS,              /* here: another ancestor or sibling may do */
+    FAILS_FOR_SIBLINGS, /* and for those in front of it; an ancestor may do */
+    FAILS_FOR_ALL       /* and for its ancestors */
+};
+
+static enum outcome match_compound(const struct tt_css *css, int i, const xmlNode *n);
+
+static enum outcome match_ancestors(const struct tt_css *css, int left, const xmlNode *n)
+{
+    for (n = n->parent; tt_html_is_element(n); n = n->parent) {
+        enum outcome o = match_compound(css, left, n);
+        if (o == MATCHES || o == FAILS_FOR_ALL)
+            return o;
+    }
+    return FAILS_FOR_ALL;
+}
+
+static enum outcome match_parent(const struct tt_css *css, int left, const xmlNode *n)
+{
+    if (!tt_html_is_element(n->parent))
+        return FAILS_FOR_ALL;
+    enum outcome o = match_compound(css, left, n->parent);
+    return o == MATCHES || o == FAILS_FOR_ALL ? o : FAILS_FOR_SIBLINGS;
+}
+
+static enum outcome match_siblings(const struct tt_css *css, int left, const xmlNode *n)
+{
+    for (n = sibling(n, false); n; n = sibling(n, false)) {
+        enum outcome o = match_compound(css, left, n);
+        if (o != FAILS)
+            return o;
+    }
+    return FAILS_FOR_SIBLINGS;
+}
+
+static enum outcome match_compound(const struct tt_css *css, int i, const xmlNode *n)
 {
     const struct tt_css_compound *c = &css->compounds[i];
-    if (!tt_html_is_element(n))
-        return false;
     for (int k = c->part; k >= 0; k = css->parts[k].next)
         if (!match_part(css, &css->parts[k], n))
-            return false;
+            return FAILS;
     if (c->left < 0)
-        return true;
-    if (c->combinator == '>')
-        return match_compound(css, c->left, n->parent);
-    if (c->combinator == '+')
-        return match_compound(css, c->left, sibling(n, false));
-    bool up = c->combinator == ' ';
-    for (n = up ? n->parent : sibling(n, false); n; n = up ? n->parent : sibling(n, false))
-        if (match_compound(css, c->left, n))
-            return true;
-    return false;
+        return MATCHES;
+    switch (c->combinator) {
+    case '>':
+        return match_parent(css, c->left, n);
+    case '+':
+        n = sibling(n, false);
+        return n ? match_compound(css, c->left, n) : FAILS_FOR_SIBLINGS;
+    case '~':
+        return match_siblings(css, c->left, n);
+    default:
+        return match_ancestors(css, c->left, n);
+    }
 }
 
 static bool match_list(const struct tt_css *css, int list, const xmlNode *n)
 {
+    if (!tt_html_is_element(n))
+        return false;
     for (int i = list; i >= 0; i = css->alternatives[i].next)
-        if (match_compound(css, css->alternatives[i].compound, n))
+        if (match_compound(css, css->alternatives[i].compound, n) == MATCHES)
             return true;
     return false;
 }

@@ -4,6 +4,7 @@
 #include "html/css.h"
 #include "html/doc.h"
 #include "unit.h"
+#include <stdio.h>
 
 static const char page[] =
     "<html id=html><body id=body><div id=d1 class='a b' lang=en-GB>"
@@ -164,6 +165,38 @@ static void a_selector_has_a_largest_size(void **state)
     }
 }
 
+/* Every step has as many ancestors to try as the page is deep; trying them all again for each that
+ * was tried before would not end. The texts that do match show that nothing is given up too soon.
+ */
+static void steps_that_match_anywhere_are_tried_once(void **state)
+{
+    (void)state;
+    static const char *const steps[] = {"div ", "p ~ p ~ div ", "div > div ", "div + div "};
+    static const bool found[] = {true, true, true, false};
+    struct tt_buf deep;
+    tt_buf_init(&deep, 1 << 16);
+    for (int i = 0; i < 100; i++)
+        tt_buf_puts(&deep, "<p></p><p></p><div>");
+    tt_buf_puts(&deep, "<i></i>");
+    xmlDoc *doc = tt_html_parse(deep.data, deep.len);
+    xmlNode *leaf = (xmlNode *)doc;
+    while (!tt_html_is(leaf, "i"))
+        leaf = tt_html_next((xmlNode *)doc, leaf);
+    for (size_t i = 0; i < 4; i++)
+        for (int impossible = 0; impossible < 2; impossible++) {
+            char text[1024] = "";
+            struct tt_css css;
+            struct tt_err err = {0};
+            snprintf(text, sizeof text, "%s%s%s%s%s%s%s%s%s%s%s%s%si", impossible ? "table " : "",
+                     steps[i], steps[i], steps[i], steps[i], steps[i], steps[i], steps[i], steps[i],
+                     steps[i], steps[i], steps[i], steps[i]);
+            assert_true(tt_css_parse(&css, text, strlen(text), &err));
+            assert_int_equal(tt_css_match(&css, leaf), found[i] && !impossible);
+        }
+    tt_html_free(doc);
+    tt_buf_fini(&deep);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -174,6 +207,7 @@ int main(void)
         cmocka_unit_test(other_pseudo_classes),
         cmocka_unit_test(bad_selectors_say_where),
         cmocka_unit_test(a_selector_has_a_largest_size),
+        cmocka_unit_test(steps_that_match_anywhere_are_tried_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
