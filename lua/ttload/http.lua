@@ -69,6 +69,7 @@ function CookieJar:clear(url) end
 ---@param name string
 function CookieJar:delete(url, name) end
 
+---Milliseconds.
 ---@class ttload.http.timings
 ---@field blocked number
 ---@field looking_up number
@@ -77,7 +78,9 @@ function CookieJar:delete(url, name) end
 ---@field sending number
 ---@field waiting number
 ---@field receiving number
----@field duration number
+---@field duration number # sending + waiting + receiving
+---@field first_byte number # from the begin, with blocked, to the first byte of the response; 0: none came
+---@field last_byte number # the same to its end, or to that of what came
 
 ---@class ttload.http.request
 ---@field method string

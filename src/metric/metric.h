@@ -36,6 +36,8 @@ typedef uint32_t tt_metric_id; /* index in the registry */
     X(http_req_receiving, TT_TREND, TT_TIME)                                                       \
     X(http_req_failed, TT_RATE, TT_DEFAULT)                                                        \
     X(http_names_other, TT_COUNTER, TT_DEFAULT)                                                    \
+    X(http_req_tcp_rtt, TT_TREND, TT_TIME)                                                         \
+    X(http_req_tcp_retransmits, TT_COUNTER, TT_DEFAULT)                                            \
     X(ws_sessions, TT_COUNTER, TT_DEFAULT)                                                         \
     X(ws_connecting, TT_TREND, TT_TIME)                                                            \
     X(ws_session_duration, TT_TREND, TT_TIME)                                                      \

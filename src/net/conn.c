@@ -487,6 +487,11 @@ void tt_conn_close(struct tt_conn *c, bool abort)
     tt_free(in);
 }
 
+int tt_conn_fd(const struct tt_conn *c)
+{
+    return c->in ? c->in->sock.fd : -1;
+}
+
 void tt_conn_tls_info(const struct tt_conn *c, struct tt_tls_info *i)
 {
     if (c->in && c->in->ssl && c->in->state == TT__CONN_OPEN)

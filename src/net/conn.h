@@ -76,5 +76,6 @@ void tt_conn_want_read(struct tt_conn *c, bool want);
 /* Ends it, whatever its state; queued bytes are dropped, TLS close_notify is tried. No callback
  * afterwards; the struct is the owner's again. abort: RST instead of FIN. */
 void tt_conn_close(struct tt_conn *c, bool abort);
+int tt_conn_fd(const struct tt_conn *c); /* to ask the system about it only; -1: none */
 /* What i had is replaced; all 0 without TLS, or before opened. */
 void tt_conn_tls_info(const struct tt_conn *c, struct tt_tls_info *i);

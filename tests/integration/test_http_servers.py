@@ -126,6 +126,32 @@ class Nginx(Case):
         self.assertEqual(len(self.seen()), 11)
         self.assertEqual(len({c for c, *_ in self.seen()}), 1)
 
+    def test_round_trip_times_of_connections_are_measured_when_asked(self):
+        body = """
+          for _, base in ipairs { plain, tls } do
+            local all = {}
+            for i = 1, 5 do all[i] = base .. "/small.txt" end
+            http.get(base .. "/large", { response_type = "none" })
+            http.batch(all)
+          end"""
+        result = self.asks(body, "--tcp-info")
+        rtt = result.values("http_req_tcp_rtt")
+        self.assertGreater(rtt["min"], 0)
+        self.assertLess(rtt["max"], 10000)
+        self.assertEqual(result.values("http_req_tcp_retransmits")["count"], 0)
+        result = self.asks(body + """ http.get(plain .. "/small.txt")""", "--tcp-info", "--summary-trend-stats", "count")
+        self.assertEqual(result.values("http_req_tcp_rtt")["count"], 13)
+        self.assertNotIn("http_req_tcp_rtt", self.asks(body).json()["metrics"])
+
+    def test_first_and_last_byte_are_counted_from_the_begin(self):
+        self.asks("""
+          for _, base in ipairs { plain, tls } do
+            local t = http.get(base .. "/large", { response_type = "none" }).timings
+            expect(t.first_byte >= t.blocked + t.waiting and t.last_byte >= t.first_byte + t.receiving - 0.001, true)
+          end
+          local t = http.get("http://127.0.0.1:1/").timings
+          expect(t.first_byte, 0) expect(t.last_byte, 0)""")
+
     def test_redirects_lead_from_http_to_https(self):
         result = self.asks("""
           local r = http.get(plain .. "/secure")

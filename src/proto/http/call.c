@@ -32,7 +32,7 @@ static void reset_results(struct tt_http_exchange *x)
     x->remote_ip[0] = '\0';
     x->remote_port = 0;
     x->sent_bytes = x->received_bytes = 0;
-    x->sets_cookies = false;
+    x->sets_cookies = x->has_tcp = false;
 }
 
 /* --- failed requests in the log: identical ones are counted, one line a second -----------------

@@ -38,6 +38,7 @@ struct carrier {
     size_t cap;
     size_t fed; /* bytes of a big body given to libcurl */
     int bind_errno;
+    uint32_t retransmits; /* of the connection, when the request was sent */
     char connect_to_text[300];
     struct curl_slist connect_to;
     struct tt_buf url, host_line; /* with another name for TLS; the line is empty without */
@@ -65,12 +66,40 @@ static CURLSH *share_of(struct tt_http_session *s)
 
 /* --- callbacks ------------------------------------------------------------------------------- */
 
-static void note_tls(struct carrier *c)
+static SSL *ssl_of(const struct carrier *c)
 {
     struct curl_tlssessioninfo *info = NULL;
-    if (curl_easy_getinfo(c->transfer.easy, CURLINFO_TLS_SSL_PTR, &info) == CURLE_OK && info &&
-        info->internals)
-        tt_tls_info_read(&c->x->tls, info->internals);
+    if (curl_easy_getinfo(c->transfer.easy, CURLINFO_TLS_SSL_PTR, &info) != CURLE_OK || !info)
+        return NULL;
+    return info->internals;
+}
+
+static void note_tls(struct carrier *c)
+{
+    SSL *ssl = ssl_of(c);
+    if (ssl)
+        tt_tls_info_read(&c->x->tls, ssl);
+}
+
+/* While the transfer runs: afterwards its socket may be closed, and the number another's. Of those
+ * that share an HTTP/2 connection libcurl names the socket only for the first, so that the
+ * connection keeps it. */
+static bool tcp_info(const struct carrier *c, struct tt_tcp_info *out)
+{
+    const struct tt_options *opt = c->owner->opt;
+    int fd = c->transfer.fd;
+    if (!opt || !opt->tcp_info)
+        return false;
+    SSL *ssl = c->x->https ? ssl_of(c) : NULL;
+    return tt_tcp_info(ssl ? tt_tcp_info_ssl(ssl, fd) : fd, out);
+}
+
+/* At the response's begin, or when it is given up. */
+static void take_tcp_info(const struct carrier *c, struct tt_http_exchange *x)
+{
+    x->has_tcp = tcp_info(c, &x->tcp);
+    if (x->has_tcp)
+        x->tcp.retransmits -= c->retransmits;
 }
 
 static bool is_switch(const struct tt_buf *head)
@@ -87,6 +116,7 @@ static size_t on_header(char *p, size_t size, size_t n, void *arg)
         x->at.first_byte = tt_now_ns();
         if (x->https)
             note_tls(c);
+        take_tcp_info(c, x);
     }
     if (n >= 5 && memcmp(p, "HTTP/", 5) == 0)
         c->head_complete = false;
@@ -165,7 +195,11 @@ static void on_transfer_done(struct tt_transfer *t, CURLcode result);
 static void on_transfer_sent(struct tt_transfer *t)
 {
     struct carrier *c = (struct carrier *)((char *)t - offsetof(struct carrier, transfer));
-    if (c->x && c->x->ready)
+    struct tt_tcp_info now;
+    if (!c->x)
+        return;
+    c->retransmits = tcp_info(c, &now) ? now.retransmits : 0;
+    if (c->x->ready)
         c->x->ready(c->x);
 }
 
@@ -539,6 +573,7 @@ static void curl_cancel(void *self, struct tt_http_exchange *x)
         return;
     x->carrier = NULL;
     take_measures(c, x);
+    take_tcp_info(c, x);
     tt_curl_cancel(t->curl, &c->transfer);
     carrier_put(c);
 }

@@ -40,7 +40,8 @@ struct link {
     struct tt_h1_reader reader;
     struct tt_h1_upload upload;
     uint64_t sent_before, received_before;
-    bool reused, closes; /* closes: the request says that it is the last */
+    uint32_t retransmits; /* those that earlier requests were told of */
+    bool reused, closes;  /* closes: the request says that it is the last */
     size_t n;
     char authority[]; /* n bytes */
 };
@@ -105,12 +106,25 @@ static struct link *take_idle(struct session *s, struct tt_slice authority)
 /* --- the end of an exchange ---------------------------------------------------------------------
  */
 
+static void take_tcp_info(struct link *k)
+{
+    struct tt_http_exchange *x = k->x;
+    x->has_tcp = tt_tcp_info(tt_conn_fd(&k->conn), &x->tcp);
+    if (!x->has_tcp)
+        return;
+    const uint32_t all = x->tcp.retransmits;
+    x->tcp.retransmits -= k->retransmits;
+    k->retransmits = all;
+}
+
 /* Takes the exchange off its connection. */
 static struct tt_http_exchange *detach(struct link *k)
 {
     struct tt_http_exchange *x = k->x;
     x->sent_bytes += k->conn.sent_bytes - k->sent_before;
     x->received_bytes += k->conn.received_bytes - k->received_before;
+    if (k->t->opt && k->t->opt->tcp_info)
+        take_tcp_info(k);
     x->carrier = NULL;
     k->x = NULL;
     return x;

@@ -244,6 +244,7 @@ static void push_timings(lua_State *L, const struct response *r)
         {"connecting", t->connecting}, {"tls_handshaking", t->tls_handshaking},
         {"sending", t->sending},       {"waiting", t->waiting},
         {"receiving", t->receiving},   {"duration", t->duration},
+        {"first_byte", t->first_byte}, {"last_byte", t->last_byte},
     };
     const size_t n = sizeof fields / sizeof *fields;
     lua_createtable(L, 0, (int)n);

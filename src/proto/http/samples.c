@@ -186,6 +186,10 @@ void tt_http_sample_emit(struct tt_http_tag_cache *c, const struct tt_http_sampl
     tt_vu_sample(vu, TT_M_http_req_sending, t.sending, tags, at);
     tt_vu_sample(vu, TT_M_http_req_waiting, t.waiting, tags, at);
     tt_vu_sample(vu, TT_M_http_req_receiving, t.receiving, tags, at);
+    if (s->x->has_tcp) {
+        tt_vu_sample(vu, TT_M_http_req_tcp_rtt, s->x->tcp.rtt_us / 1e3, tags, at);
+        tt_vu_sample(vu, TT_M_http_req_tcp_retransmits, s->x->tcp.retransmits, tags, at);
+    }
     if (s->expected->judged)
         tt_vu_sample(vu, TT_M_http_req_failed, verdict(s) == TT_HTTP_EXPECTED ? 0 : 1, tags, at);
 }

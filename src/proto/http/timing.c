@@ -26,6 +26,8 @@ struct tt_http_timings tt_http_timings_of(const struct tt_http_stamps *s)
     if (s->first_byte) {
         t.waiting = ms_between(sent, s->first_byte);
         t.receiving = ms_between(s->first_byte, s->end);
+        t.first_byte = ms_between(s->begin, s->first_byte);
+        t.last_byte = ms_between(s->begin, s->end);
     } else {
         t.waiting = ms_between(sent, s->end);
     }

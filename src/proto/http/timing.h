@@ -16,8 +16,10 @@ struct tt_http_stamps {
 
 /* Phases in milliseconds, with k6's meaning (docs of http_req_*): duration is sending + waiting +
  * receiving; blocked is everything before (looking up, connecting and TLS included). A hop that got
- * no connection has only connecting, tls and looking_up. */
+ * no connection has only connecting, tls and looking_up. first_byte and last_byte say when those of
+ * the response came, counted from the hop's begin; 0: none came. */
 struct tt_http_timings {
     double blocked, looking_up, connecting, tls_handshaking, sending, waiting, receiving, duration;
+    double first_byte, last_byte;
 };
 struct tt_http_timings tt_http_timings_of(const struct tt_http_stamps *s);

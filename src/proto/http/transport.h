@@ -6,6 +6,7 @@
 #pragma once
 #include "base/ip.h"
 #include "loop/loop.h"
+#include "net/tcp_info.h"
 #include "net/tls_info.h"
 #include "plan/options.h"
 #include "proto/http/errors.h"
@@ -80,6 +81,8 @@ struct tt_http_exchange {
     char remote_ip[46];
     uint16_t remote_port;
     struct tt_tls_info tls;
+    bool has_tcp;           /* option tcp_info, and the system told */
+    struct tt_tcp_info tcp; /* retransmits: since the request was begun */
     uint64_t sent_bytes, received_bytes;
     uint64_t wire_bytes, decoded_bytes; /* of the body: as it came, and without its codings */
     bool sets_cookies;                  /* the response had a Set-Cookie */

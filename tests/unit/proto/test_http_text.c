@@ -213,6 +213,16 @@ static void phases_add_up(void **state)
     assert_true(t.blocked == 9);
     assert_true(t.sending == 1 && t.waiting == 20 && t.receiving == 5);
     assert_true(t.duration == t.sending + t.waiting + t.receiving);
+    assert_true(t.first_byte == 30 && t.last_byte == 35);
+}
+
+static void without_a_response_there_are_no_bytes(void **state)
+{
+    (void)state;
+    const struct tt_http_stamps s = {
+        .begin = 1000000, .ready = 2000000, .sent = 3000000, .end = 9000000};
+    struct tt_http_timings t = tt_http_timings_of(&s);
+    assert_true(t.first_byte == 0 && t.last_byte == 0);
 }
 
 static void no_phase_is_negative(void **state)
@@ -317,6 +327,7 @@ int main(void)
         cmocka_unit_test(a_new_status_line_begins_a_new_block),
         cmocka_unit_test(names_are_shown_in_canonical_case),
         cmocka_unit_test(phases_add_up),
+        cmocka_unit_test(without_a_response_there_are_no_bytes),
         cmocka_unit_test(no_phase_is_negative),
         cmocka_unit_test(system_errors_have_k6s_codes),
         cmocka_unit_test(transfers_errors_have_k6s_codes),
