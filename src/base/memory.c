@@ -2,6 +2,7 @@
 /* The only callers of malloc and free. Any thread. */
 #include "base/memory.h"
 #include "base/err.h"
+#include <malloc.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -70,6 +71,20 @@ void *tt_xmemdup(const void *p, size_t n)
 void tt_free(void *p)
 {
     free(p);
+}
+
+/* The garbage of scripts comes and goes by the megabyte: with glibc's 128 KB of unused memory at
+ * the heap's top, it is given back and faulted in again all the time. The other one only keeps what
+ * glibc would find out by itself, which setting the first ends. */
+void tt_memory_init(void)
+{
+    mallopt(M_TRIM_THRESHOLD, 4 << 20);
+    mallopt(M_MMAP_THRESHOLD, 4 << 20);
+}
+
+void tt_memory_give_back(void)
+{
+    malloc_trim(0);
 }
 
 /* --- arena ---------------------------------------------------------------------------------------

@@ -12,6 +12,10 @@ char *tt_xstrdup(const char *s); /* NULL gives NULL */
 char *tt_xstrndup(const char *s, size_t n);
 void *tt_xmemdup(const void *p, size_t n);
 void tt_free(void *p); /* NULL is fine */
+/* Tells the allocator how this program uses memory; once, before there are threads. */
+void tt_memory_init(void);
+/* Gives unused pages in the middle of the heap back to the system. Takes milliseconds. */
+void tt_memory_give_back(void);
 
 /* Many small things that die together. Pointers stay valid until tt_arena_fini. */
 struct tt_arena {

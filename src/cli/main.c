@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The program: finds the subcommand, prints its error, ends with its exit code. Main thread. */
 #include "base/exitcode.h"
+#include "base/memory.h"
 #include "base/str.h"
 #include "cli/command.h"
 #include "plan/options.h"
@@ -120,6 +121,7 @@ static void handle_aborts(void)
 int main(int argc, char **argv)
 {
     struct tt_err err = {.exit_code = TT_EXIT_OTHER};
+    tt_memory_init();
     const struct sigaction ignore = {.sa_handler = SIG_IGN};
     sigaction(SIGPIPE, &ignore, NULL);
     handle_aborts();
