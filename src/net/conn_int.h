@@ -59,5 +59,8 @@ void tt__tls_sessions_use(struct tt_tls_sessions *s, SSL *ssl, const char *name,
 
 /* A client session over s, ready for SSL_do_handshake. host: SNI and the name that is verified. */
 SSL *tt__tls_new(const struct tt_tls_profile *p, const char *host, struct tt__sock *s);
+/* While nothing comes: OpenSSL keeps a buffer for writing, 16 KB, from a handshake's step and from
+ * a session ticket on to the next write. */
+void tt__tls_free_buffers(SSL *ssl);
 /* Says in c->error why an operation failed; ssl_error: of SSL_get_error. */
 void tt__tls_error(struct tt_conn *c, int ssl_error, const char *op, const char *host);

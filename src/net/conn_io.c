@@ -57,6 +57,13 @@ static enum tt_conn_result read_failed(struct tt_conn_int *in)
     return TT_CONN_FAILED;
 }
 
+/* Not inside a record: some versions forget that its head lies in the other buffer. */
+void tt__tls_free_buffers(SSL *ssl)
+{
+    if (strcmp(SSL_rstate_string(ssl), "RH") == 0)
+        SSL_free_buffers(ssl);
+}
+
 static enum tt_conn_result read_tls(struct tt_conn_int *in, void *p, size_t n, size_t *got)
 {
     ERR_clear_error();
@@ -69,6 +76,7 @@ static enum tt_conn_result read_tls(struct tt_conn_int *in, void *p, size_t n, s
         wants_write = e == SSL_ERROR_WANT_WRITE;
         if (e == SSL_ERROR_WANT_READ || wants_write) {
             result = TT_CONN_AGAIN;
+            tt__tls_free_buffers(in->ssl);
         } else if (e == SSL_ERROR_ZERO_RETURN || /* or an end without close_notify */
                    (e == SSL_ERROR_SYSCALL && !in->sock.err)) {
             return read_ended(in);
