@@ -123,12 +123,13 @@ class WsFaulty(Case):
     # too much, too fast
 
     def flood(self, data, limit=64 * MIB):
-        """(server, sent): sends data again and again until the script's side is closed; sent[0] counts."""
+        """(server, sent): sends data again and again until the script's side closes, after which it reads all that
+        comes; sent[0] counts."""
         sent = [0]
 
         def then(c):
             try:
-                while sent[0] < limit:
+                while sent[0] < limit and c.quiet():
                     c.send(data)
                     sent[0] += len(data)
                 while c.more():
