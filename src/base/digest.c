@@ -4,6 +4,7 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <pthread.h>
 #include <string.h>
 
 bool tt_digest(const char *algorithm, const void *p, size_t n, uint8_t *out, size_t *out_len)
@@ -14,6 +15,24 @@ bool tt_digest(const char *algorithm, const void *p, size_t n, uint8_t *out, siz
         return false;
     *out_len = len;
     return true;
+}
+
+/* OpenSSL's SHA1() and what tt_digest uses look the algorithm up each time, at the price of hashing
+ * 500 bytes. */
+static pthread_once_t sha1_once = PTHREAD_ONCE_INIT;
+static EVP_MD *sha1; /* written once */
+
+static void fetch_sha1(void)
+{
+    sha1 = EVP_MD_fetch(NULL, "SHA1", NULL);
+    TT_ASSERT(sha1);
+}
+
+void tt_sha1(const void *p, size_t n, uint8_t out[20])
+{
+    pthread_once(&sha1_once, fetch_sha1);
+    bool done = EVP_Digest(p, n, out, NULL, sha1, NULL) == 1;
+    TT_ASSERT(done);
 }
 
 bool tt_hmac(const char *algorithm, const void *key, size_t key_len, const void *p, size_t n,
@@ -55,11 +74,14 @@ bool tt_base64_encode(struct tt_buf *out, const void *p, size_t n, enum tt_base6
         return false;
     for (; n > 0; s += 3, n = n > 3 ? n - 3 : 0) {
         uint32_t v = (uint32_t)s[0] << 16 | (n > 1 ? (uint32_t)s[1] << 8 : 0) | (n > 2 ? s[2] : 0u);
-        char four[4] = {abc[v >> 18], abc[v >> 12 & 63], n > 1 ? abc[v >> 6 & 63] : '=',
-                        n > 2 ? abc[v & 63] : '='};
-        size_t keep = is_raw(form) && n < 3 ? n + 1 : 4;
-        tt_buf_append(out, four, keep);
+        char *four = out->data + out->len;
+        four[0] = abc[v >> 18];
+        four[1] = abc[v >> 12 & 63];
+        four[2] = n > 1 ? abc[v >> 6 & 63] : '=';
+        four[3] = n > 2 ? abc[v & 63] : '=';
+        out->len += is_raw(form) && n < 3 ? n + 1 : 4;
     }
+    out->data[out->len] = '\0';
     return true;
 }
 

@@ -7,6 +7,7 @@
 /* algorithm: OpenSSL's name ("SHA256", "MD5"). out holds at least 64 bytes; *out_len gets the
  * length. False: unknown algorithm. */
 bool tt_digest(const char *algorithm, const void *p, size_t n, uint8_t *out, size_t *out_len);
+void tt_sha1(const void *p, size_t n, uint8_t out[20]); /* faster than tt_digest */
 bool tt_hmac(const char *algorithm, const void *key, size_t key_len, const void *p, size_t n,
              uint8_t *out, size_t *out_len);
 bool tt_equal_constant_time(const void *a, const void *b, size_t n);

@@ -407,11 +407,17 @@ static void secure(struct tt_conn_int *in)
     tt__conn_die(in);
 }
 
-static void connected(struct tt_conn_int *in)
+static int pending_error(const struct tt_conn_int *in)
 {
     int err = 0;
     socklen_t len = sizeof err;
     getsockopt(in->sock.fd, SOL_SOCKET, SO_ERROR, &err, &len);
+    return err;
+}
+
+static void connected(struct tt_conn_int *in, bool failing)
+{
+    int err = failing ? pending_error(in) : 0;
     if (err) {
         tt__conn_error_sys(in->c, "connect", err);
         close_socket(in);
@@ -436,9 +442,7 @@ static void connected(struct tt_conn_int *in)
 /* The socket has failed and the owner, who may not be reading, has not found out by a read. */
 static void broken(struct tt_conn_int *in)
 {
-    int err = 0;
-    socklen_t len = sizeof err;
-    getsockopt(in->sock.fd, SOL_SOCKET, SO_ERROR, &err, &len);
+    int err = pending_error(in);
     tt__conn_error_sys(in->c, "read", err ? err : ECONNRESET);
     tt__conn_die(in);
 }
@@ -471,7 +475,7 @@ static void on_events(void *owner, int events)
     struct tt_conn_int *in = owner;
     bool failing = events & TT_POLL_ERROR;
     if (in->state == TT__CONN_CONNECTING) {
-        connected(in);
+        connected(in, failing);
     } else if (in->state == TT__CONN_SECURING) {
         in->sock.drained = false;
         in->sock.failing = failing;

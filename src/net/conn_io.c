@@ -45,8 +45,7 @@ ssize_t tt__sock_write(struct tt__sock *s, const struct iovec *iov, size_t parts
 
 static enum tt_conn_result read_ended(struct tt_conn_int *in)
 {
-    in->eof = true;
-    tt__conn_arm(in);
+    in->eof = true; /* the end of the event stops watching, unless the owner closes */
     return TT_CONN_EOF;
 }
 

@@ -206,9 +206,7 @@ static void succeed(struct tt_resolver *r, struct tt_lookup *l, const struct tt_
                     size_t n, uint16_t port, uint64_t *turns)
 {
     struct tt_address own[MAX_ADDRS]; /* askers differ in their ports and their turns */
-    char ip[64];
     memcpy(own, addrs, n * sizeof *addrs);
-    tt_address_text(own, ip, sizeof ip, NULL);
     n = arrange(r, l, own, n, turns);
     if (!n) {
         fail(r, l, 1101,
@@ -218,6 +216,8 @@ static void succeed(struct tt_resolver *r, struct tt_lookup *l, const struct tt_
     }
     n = drop_blacklisted(r, own, n);
     if (!n) {
+        char ip[64];
+        tt_address_text(addrs, ip, sizeof ip, NULL);
         *strrchr(ip, ':') = '\0';
         fail(r, l, 1110, "the address %s is refused by blacklist_ips", ip);
         return;

@@ -136,6 +136,19 @@ static void hmac_is_rfc_4231s(void **state)
     assert_false(tt_digest("NOPE", "", 0, out, &n));
 }
 
+/* FIPS 180-2, appendix A.1 */
+static void sha1_is_the_standards(void **state)
+{
+    (void)state;
+    uint8_t out[20];
+    struct tt_buf hex;
+    tt_buf_init(&hex, 200);
+    tt_sha1("abc", 3, out);
+    tt_hex_encode(&hex, out, sizeof out);
+    assert_string_equal(hex.data, "a9993e364706816aba3e25717850c26c9cd0d89d");
+    tt_buf_fini(&hex);
+}
+
 static void a_seed_gives_the_same_numbers(void **state)
 {
     (void)state;
@@ -164,6 +177,7 @@ int main(void)
         cmocka_unit_test(json_numbers_are_exact),
         cmocka_unit_test(bad_json_names_line_and_column),
         cmocka_unit_test(base64_has_its_four_forms),
+        cmocka_unit_test(sha1_is_the_standards),
         cmocka_unit_test(hmac_is_rfc_4231s),
         cmocka_unit_test(a_seed_gives_the_same_numbers),
     };
