@@ -61,29 +61,33 @@ static bool put_target(struct tt_buf *out, const struct tt_http_url *url)
     return ok;
 }
 
+static bool put_line(struct tt_buf *out, const char *name, const char *value, size_t n)
+{
+    return tt_buf_puts(out, name) && tt_buf_append(out, value, n) && tt_buf_puts(out, "\r\n");
+}
+
 bool tt_ws_put_request(struct tt_buf *out, const struct tt_ws_request *r, const char *key)
 {
     bool ok =
         tt_buf_puts(out, "GET ") && put_target(out, r->url) && tt_buf_puts(out, " HTTP/1.1\r\n");
     if (ok && !has_line(r->lines, "Host"))
-        ok = tt_buf_printf(out, "Host: %.*s\r\n", (int)r->url->authority.n, r->url->authority.p);
+        ok = put_line(out, "Host: ", r->url->authority.p, r->url->authority.n);
     if (ok && r->user_agent && *r->user_agent && !has_line(r->lines, "User-Agent"))
-        ok = tt_buf_printf(out, "User-Agent: %s\r\n", r->user_agent);
+        ok = put_line(out, "User-Agent: ", r->user_agent, strlen(r->user_agent));
     if (ok && r->cookies && !has_line(r->lines, "Cookie"))
-        ok = tt_buf_printf(out, "Cookie: %s\r\n", r->cookies);
+        ok = put_line(out, "Cookie: ", r->cookies, strlen(r->cookies));
     if (ok && r->url->has_userinfo && !has_line(r->lines, "Authorization"))
         ok = tt_buf_puts(out, "Authorization: ") && tt_http_url_basic_auth(r->url, out) &&
              tt_buf_puts(out, "\r\n");
-    ok = ok && tt_buf_printf(out,
-                             "Upgrade: websocket\r\nConnection: Upgrade\r\n"
-                             "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %s\r\n",
-                             key);
+    ok = ok && tt_buf_puts(out, "Upgrade: websocket\r\nConnection: Upgrade\r\n"
+                                "Sec-WebSocket-Version: 13\r\n");
+    ok = ok && put_line(out, "Sec-WebSocket-Key: ", key, strlen(key));
     if (ok && r->subprotocols)
-        ok = tt_buf_printf(out, "Sec-WebSocket-Protocol: %s\r\n", r->subprotocols);
+        ok = put_line(out, "Sec-WebSocket-Protocol: ", r->subprotocols, strlen(r->subprotocols));
     if (ok && r->deflate->on) {
         char extensions[160];
         tt_ws_deflate_offer(r->deflate, extensions, sizeof extensions);
-        ok = tt_buf_printf(out, "Sec-WebSocket-Extensions: %s\r\n", extensions);
+        ok = put_line(out, "Sec-WebSocket-Extensions: ", extensions, strlen(extensions));
     }
     return ok && (!r->lines || tt_buf_puts(out, r->lines)) && tt_buf_puts(out, "\r\n");
 }
@@ -112,14 +116,14 @@ static bool slice_is(struct tt_slice s, const char *text)
 
 static bool accept_matches(struct tt_slice value, const char *key)
 {
-    uint8_t digest[64];
-    size_t n;
-    char text[128];
+    uint8_t digest[20];
     struct tt_buf b;
-    snprintf(text, sizeof text, "%s%s", key, guid);
-    tt_digest("SHA1", text, strlen(text), digest, &n);
     tt_buf_init(&b, 128);
-    tt_base64_encode(&b, digest, n, TT_BASE64_STD);
+    tt_buf_puts(&b, key);
+    tt_buf_puts(&b, guid);
+    tt_sha1(b.data, b.len, digest);
+    tt_buf_clear(&b);
+    tt_base64_encode(&b, digest, sizeof digest, TT_BASE64_STD);
     bool same = b.len == value.n && memcmp(b.data, value.p, value.n) == 0;
     tt_buf_fini(&b);
     return same;

@@ -132,12 +132,10 @@ static void take_bytes(struct tt_ws_socket *s, const char *p, size_t n)
     size_t used = 0;
     if (s->state == TT_WS_CONNECTING)
         used = tt__ws_take_answer(s, p, n);
-    while ((s->state == TT_WS_OPEN || s->state == TT_WS_CLOSING) && !s->ending) {
+    while (used < n && (s->state == TT_WS_OPEN || s->state == TT_WS_CLOSING) && !s->ending) {
         size_t step;
         struct tt_ws_message m = tt_ws_read(&s->reader, p + used, n - used, &step);
         used += step;
-        if (m.kind == TT_WS_GOT_NOTHING)
-            break;
         take_message(s, &m);
     }
 }

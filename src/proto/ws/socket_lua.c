@@ -28,7 +28,8 @@ void tt__ws_socket_push(lua_State *L, struct tt__ws_script *x)
 static struct tt__ws_script *check(lua_State *L)
 {
     const struct box *b = lua_touserdata(L, 1);
-    if (!b || !lua_getmetatable(L, 1) || !lua_rawequal(L, -1, lua_upvalueindex(1)))
+    if (!b || !lua_getmetatable(L, 1) ||
+        lua_topointer(L, -1) != lua_topointer(L, lua_upvalueindex(1)))
         luaL_typeerror(L, 1, SOCKET_TYPE);
     lua_pop(L, 1);
     return b->x;
@@ -338,10 +339,10 @@ static bool push_field(lua_State *L, const struct tt_ws_socket *s, const char *n
 /* upvalue 2: the methods */
 static int l_index(lua_State *L)
 {
-    struct tt__ws_script *x = check(L);
     lua_pushvalue(L, 2);
     if (lua_rawget(L, lua_upvalueindex(2)) != LUA_TNIL)
-        return 1;
+        return 1; /* it checks the socket itself */
+    struct tt__ws_script *x = check(L);
     const char *name = luaL_tolstring(L, 2, NULL);
     if (push_field(L, x->s, name))
         return 1;
