@@ -85,7 +85,7 @@ static void bash(void)
           "    help) COMPREPLY=($(compgen -W \"options ",
           stdout);
     put_commands();
-    fputs("\" -- \"$cur\")) ;;\n    run|inspect)\n      case $cur in\n        -*) "
+    fputs("\" -- \"$cur\")) ;;\n    run|inspect|doctor)\n      case $cur in\n        -*) "
           "COMPREPLY=($(compgen -W \"",
           stdout);
     for (size_t i = 0; tt_option_info(i, &o); i++)
@@ -146,7 +146,7 @@ static void zsh(void)
         "  if (( CURRENT == 2 )); then\n    _describe command commands\n    return\n  fi\n"
         "  case $words[2] in\n    serve) _values server tunnel http ws ;;\n"
         "    completion) _values shell bash zsh fish ;;\n    help) _describe command commands ;;\n"
-        "    run|inspect) shift words; (( CURRENT-- )); _arguments \\\n",
+        "    run|inspect|doctor) shift words; (( CURRENT-- )); _arguments \\\n",
         stdout);
     for (size_t i = 0; tt_option_info(i, &o); i++)
         if (o.flag[0])
@@ -183,12 +183,13 @@ static void fish(void)
     }
     fputs("complete -c ttload -n '__fish_seen_subcommand_from serve' -a 'tunnel http ws'\n"
           "complete -c ttload -n '__fish_seen_subcommand_from completion' -a 'bash zsh fish'\n"
-          "complete -c ttload -n '__fish_seen_subcommand_from run inspect' -F\n",
+          "complete -c ttload -n '__fish_seen_subcommand_from run inspect doctor' -F\n",
           stdout);
     for (size_t i = 0; tt_option_info(i, &o); i++) {
         if (!o.flag[0])
             continue;
-        printf("complete -c ttload -n '__fish_seen_subcommand_from run inspect' -l %s", o.flag);
+        printf("complete -c ttload -n '__fish_seen_subcommand_from run inspect doctor' -l %s",
+               o.flag);
         if (o.short_flag)
             printf(" -s %c", o.short_flag);
         if (choices(&o))

@@ -151,7 +151,7 @@ static bool read_early(struct tt_run *r, int argc, char **argv, char **environme
         !tt_options_apply_flags(o, &r->arena, argc, argv, &positional, err) ||
         !tt_options_script_env(o, &r->arena, environment, env, err))
         return false;
-    if (positional.n != 1)
+    if (!r->own && positional.n != 1)
         return tt_err_set(err, TT_EXIT_OTHER,
                           positional.n ? "expected one script, found %zu ('%s', '%s', ...)"
                                        : "expected a script: SCRIPT.lua",
@@ -161,7 +161,8 @@ static bool read_early(struct tt_run *r, int argc, char **argv, char **environme
         tt_log_set_level(TT_LOG_DEBUG);
     if (!open_log(r, o, err))
         return false;
-    r->script = tt_script_load(positional.items[0], &o->lib, err);
+    r->script = r->own ? tt_script_of_text(r->own->name, r->own->text, r->own->size, &o->lib)
+                       : tt_script_load(positional.items[0], &o->lib, err);
     return r->script != NULL;
 }
 
@@ -214,10 +215,12 @@ static bool prepare(struct tt_run *r, int argc, char **argv, char **environment,
     return true;
 }
 
-struct tt_run *tt_run_prepare(int argc, char **argv, char **environment,
-                              enum tt_run_purpose purpose, struct tt_err *err)
+static struct tt_run *prepare_any(const struct tt_own_script *own, int argc, char **argv,
+                                  char **environment, enum tt_run_purpose purpose,
+                                  struct tt_err *err)
 {
     struct tt_run *r = tt_xcalloc(1, sizeof *r);
+    r->own = own;
     struct probe probe = {0};
     struct tt_options early = {0};
     tt_arena_init(&r->arena);
@@ -225,10 +228,23 @@ struct tt_run *tt_run_prepare(int argc, char **argv, char **environment,
     r->vu_bytes = ok && purpose == TT_RUN_MEASURE ? tt__vu_bytes(probe.w, err) : 0;
     probe_close(&probe);
     tt_options_fini(&early);
+    r->own = NULL;
     if (ok)
         return r;
     tt_run_free(r);
     return NULL;
+}
+
+struct tt_run *tt_run_prepare(int argc, char **argv, char **environment,
+                              enum tt_run_purpose purpose, struct tt_err *err)
+{
+    return prepare_any(NULL, argc, argv, environment, purpose, err);
+}
+
+struct tt_run *tt_run_prepare_own(const struct tt_own_script *own, int argc, char **argv,
+                                  char **environment, struct tt_err *err)
+{
+    return prepare_any(own, argc, argv, environment, TT_RUN_GO, err);
 }
 
 cJSON *tt_run_requirements(const struct tt_run *r)

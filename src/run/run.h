@@ -53,6 +53,14 @@ enum tt_run_purpose {
  * "run". NULL with err on failure: all that is wrong, a line each. environ: the process's. */
 struct tt_run *tt_run_prepare(int argc, char **argv, char **environ, enum tt_run_purpose purpose,
                               struct tt_err *err);
+/* A script of the program itself, not of a file. */
+struct tt_own_script {
+    const char *name, *text;
+    size_t size;
+};
+/* The same for such a script, to be run; words of argv that are no options are passed over. */
+struct tt_run *tt_run_prepare_own(const struct tt_own_script *own, int argc, char **argv,
+                                  char **environ, struct tt_err *err);
 /* tt_plan_requirements_json with memory_per_vu_bytes and estimated_memory_bytes: of virtual users
  * after init, without connections and what iterations allocate. The caller's (cJSON_Delete). */
 cJSON *tt_run_requirements(const struct tt_run *r);

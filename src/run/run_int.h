@@ -196,6 +196,7 @@ struct tt_run {
     struct tt_plan *plan;
     struct tt_registry *registry;
     struct tt_script *script;
+    const struct tt_own_script *own; /* only while it is prepared; NULL: the script is a file */
     struct tt_log_output *log;
     bool has_setup, has_teardown, has_summary, has_default;
     struct tt_arena arena;

@@ -11,6 +11,9 @@ struct tt_script;
  * require (--lib, TTLOAD_PATH), copied. */
 struct tt_script *tt_script_load(const char *path, const struct tt_text_list *libs,
                                  struct tt_err *err);
+/* A script that is in no file; name stands for its path in messages. */
+struct tt_script *tt_script_of_text(const char *name, const char *text, size_t size,
+                                    const struct tt_text_list *libs);
 void tt_script_free(struct tt_script *s);
 const char *tt_script_path(const struct tt_script *s);
 

@@ -27,6 +27,23 @@ static char *folder_of(const char *path)
     return slash ? tt_xstrndup(path, slash == path ? 1 : (size_t)(slash - path)) : tt_xstrdup(".");
 }
 
+/* text is taken over. */
+static struct tt_script *script_new(const char *path, char *text, size_t size,
+                                    const struct tt_text_list *libs)
+{
+    struct tt_script *s = tt_xcalloc(1, sizeof *s);
+    s->path = tt_xstrdup(path);
+    s->dir = folder_of(path);
+    s->size = size;
+    s->text = text;
+    tt_arena_init(&s->arena);
+    const char **items = tt_arena_alloc(&s->arena, (libs->n + 1) * sizeof *items);
+    for (size_t i = 0; i < libs->n; i++)
+        items[i] = tt_arena_strdup(&s->arena, libs->items[i]);
+    s->libs = (struct tt_text_list){items, libs->n};
+    return s;
+}
+
 struct tt_script *tt_script_load(const char *path, const struct tt_text_list *libs,
                                  struct tt_err *err)
 {
@@ -35,17 +52,14 @@ struct tt_script *tt_script_load(const char *path, const struct tt_text_list *li
         tt_err_wrap(err, "script");
         return NULL;
     }
-    struct tt_script *s = tt_xcalloc(1, sizeof *s);
-    s->path = tt_xstrdup(path);
-    s->dir = folder_of(path);
-    s->size = text.len;
-    s->text = tt_buf_take(&text);
-    tt_arena_init(&s->arena);
-    const char **items = tt_arena_alloc(&s->arena, (libs->n + 1) * sizeof *items);
-    for (size_t i = 0; i < libs->n; i++)
-        items[i] = tt_arena_strdup(&s->arena, libs->items[i]);
-    s->libs = (struct tt_text_list){items, libs->n};
-    return s;
+    size_t size = text.len;
+    return script_new(path, tt_buf_take(&text), size, libs);
+}
+
+struct tt_script *tt_script_of_text(const char *name, const char *text, size_t size,
+                                    const struct tt_text_list *libs)
+{
+    return script_new(name, tt_xstrndup(text, size), size, libs);
 }
 
 void tt_script_free(struct tt_script *s)

@@ -273,6 +273,7 @@ COMP_WORDS=(ttload {' '.join(repr(w) for w in words)}); COMP_CWORD={len(words)};
         self.assertEqual(self.complete("run", "--max-red"), ["--max-redirects"])
         self.assertEqual(self.complete("run", "--summary-mode", "f"), ["full"])
         self.assertEqual(self.complete("run", "lo"), ["load.lua"])
+        self.assertEqual(self.complete("doctor", "lo"), ["load.lua"])
         self.assertEqual(self.complete("run", "no"), [])
         self.assertEqual(self.complete("run", "--config", "no"), ["notes.txt"])
         self.assertEqual(self.complete("run", "--vus", ""), [])

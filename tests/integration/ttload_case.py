@@ -42,10 +42,10 @@ class Case(unittest.TestCase):
             f.write(text)
         return path
 
-    def ttload(self, *arguments, env=None, timeout=120):
+    def ttload(self, *arguments, env=None, timeout=120, wrap=()):
         full = {k: v for k, v in os.environ.items() if k not in ("WS_ENDPOINT", "TTF_ENDPOINT", "TOKEN", "TTF_TOKEN")}
         full.update(env or {})
-        p = subprocess.run([TTLOAD, *arguments], cwd=self.folder, env=full, timeout=timeout, stdin=subprocess.DEVNULL,
+        p = subprocess.run([*wrap, TTLOAD, *arguments], cwd=self.folder, env=full, timeout=timeout, stdin=subprocess.DEVNULL,
                            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         return Result(p.returncode, p.stdout.decode(), p.stderr.decode(), self.folder)
 

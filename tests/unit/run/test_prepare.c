@@ -209,6 +209,25 @@ static void files_and_ports_for_a_connection_each_are_looked_at(void **state)
     assert_non_null(strstr(text, "local_ips"));
 }
 
+static void a_script_of_the_programs_own_needs_no_file(void **state)
+{
+    (void)state;
+    static const char text[] = "return { options = { vus = 3 }, default = function() end }";
+    const struct tt_own_script own = {"own.lua", text, sizeof text - 1};
+    char *argv[] = {(char[]){"passed over"}, (char[]){"--iterations"}, (char[]){"5"}, NULL};
+    char *env[] = {NULL};
+    struct tt_err err = {0};
+    struct tt_run *r = tt_run_prepare_own(&own, 3, argv, env, &err);
+    assert_non_null(r);
+    assert_int_equal(tt_run_plan(r)->opt.vus, 3);
+    assert_int_equal(tt_run_plan(r)->opt.iterations, 5);
+    assert_string_equal(tt_run_plan(r)->script_path, "own.lua");
+    tt_run_free(r);
+    const struct tt_own_script bad = {"own.lua", "error('here')", 13};
+    assert_null(tt_run_prepare_own(&bad, 3, argv, env, &err));
+    assert_non_null(strstr(err.text, "own.lua:1: here"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -219,6 +238,7 @@ int main(void)
         cmocka_unit_test(metrics_of_the_scripts_init_can_have_thresholds),
         cmocka_unit_test(files_and_ports_for_a_connection_each_are_looked_at),
         cmocka_unit_test(one_script_is_expected),
+        cmocka_unit_test(a_script_of_the_programs_own_needs_no_file),
         cmocka_unit_test(errors_of_init_are_the_scripts),
         cmocka_unit_test(wrong_options_name_the_script_and_the_place),
         cmocka_unit_test(a_bad_config_file_is_named_with_the_place),
