@@ -144,7 +144,7 @@ class WsFaulty(Case):
         self.assertLess(sent[0], 32 * MIB)  # 4 MiB of ours and what the kernel holds
 
     def test_a_flood_waits_for_handlers_that_wait(self):
-        server, sent = self.flood(frame(TEXT, b"x" * 1000) * 50)
+        server, _ = self.flood(frame(TEXT, b"x" * 1000) * 50)
         result = self.script(f"""
           local running, most = 0, 0
           ws.connect("{server.url}/", nil, function(s)
@@ -152,7 +152,8 @@ class WsFaulty(Case):
             s:set_timeout(function() error("most " .. most) end, "400ms")
           end)""")
         self.assertIn("most 1000", result.err)
-        self.assertLess(sent[0], 32 * MIB)
+        # Not what was sent: the connection lingers after the close, and drops what comes.
+        self.assertLess(result.values("ws_bytes_received")["count"], 16 * MIB)
 
     def test_nothing_of_a_flood_is_lost(self):
         data = [frame(TEXT, b"%d" % i + b"x" * 1000) for i in range(20000)]
