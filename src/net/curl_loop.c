@@ -186,10 +186,15 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *so
     return 0;
 }
 
+int tt_curl_close_socket(struct tt_curl *c, curl_socket_t fd)
+{
+    unwatch(c, fd);
+    return close(fd);
+}
+
 static int on_close_socket(void *arg, curl_socket_t fd)
 {
-    unwatch(arg, fd);
-    return close(fd);
+    return tt_curl_close_socket(arg, fd);
 }
 
 static int on_timer_request(CURLM *multi, long ms, void *arg)

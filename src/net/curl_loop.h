@@ -33,6 +33,8 @@ void tt_curl_free(struct tt_curl *c);
 /* A new easy handle for transfers on this loop, bound to t (CURLOPT_PRIVATE, PREREQ, close
  * callback). The caller's: curl_easy_cleanup. */
 CURL *tt_curl_easy_new(struct tt_curl *c, struct tt_transfer *t);
+/* What a close callback of the owner's instead has to call. */
+int tt_curl_close_socket(struct tt_curl *c, curl_socket_t fd);
 /* Starts t->easy: the request is written before this returns when a connection is at hand. done may
  * be called before this returns. */
 void tt_curl_start(struct tt_curl *c, struct tt_transfer *t);

@@ -291,6 +291,8 @@ void tt__tls_error(struct tt_conn *c, int ssl_error, const char *op, const char 
         tt__conn_error(c, 1300, "tls: the server closed the connection during the handshake");
     } else if (reason == SSL_R_CERTIFICATE_VERIFY_FAILED && verify != X509_V_OK) {
         verify_error(c, verify, host);
+    } else if (reason > SSL_AD_REASON_OFFSET) { /* an alert */
+        tt__conn_error(c, 1010, "tls: the peer refuses: %s", text ? text : "unknown alert");
     } else if (reason == SSL_R_WRONG_VERSION_NUMBER || reason == SSL_R_PACKET_LENGTH_TOO_LONG ||
                reason == SSL_R_HTTP_REQUEST) {
         tt__conn_error(c, 1301, "tls: first record does not look like a TLS handshake");

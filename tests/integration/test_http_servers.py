@@ -23,6 +23,7 @@ http {{
   server {{
     listen 127.0.0.1:{plain};
     listen 127.0.0.1:{tls} ssl http2;
+    listen 127.0.0.1:{tls1} ssl;
     root {folder}/www;
     keepalive_requests 1000;
     location = /small.txt {{ gzip on; gzip_types *; gzip_min_length 1; }}
@@ -49,9 +50,9 @@ class Nginx(Case):
         with open(os.path.join(www, "large"), "wb") as f:
             f.write(bytes(range(256)) * (LARGE // 256))
         self.cert, key = certificate(self.folder)
-        listeners = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
-        self.plain, self.tls = [s.getsockname()[1] for s in listeners]
-        self.write("nginx.conf", CONFIG.format(folder=self.folder, cert=self.cert, key=key, plain=self.plain, tls=self.tls))
+        listeners = [socket.create_server(("127.0.0.1", 0)) for _ in range(3)]
+        self.plain, self.tls, self.tls1 = [s.getsockname()[1] for s in listeners]
+        self.write("nginx.conf", CONFIG.format(folder=self.folder, cert=self.cert, key=key, plain=self.plain, tls=self.tls, tls1=self.tls1))
         fds = [s.fileno() for s in listeners]  # nginx inherits them: no port is looked for twice
         nginx = subprocess.Popen([shutil.which("nginx") or "/usr/sbin/nginx", "-p", self.folder, "-c", "nginx.conf"],
                                  pass_fds=fds, env={**os.environ, "NGINX": "".join(f"{fd};" for fd in fds)},
@@ -65,8 +66,8 @@ class Nginx(Case):
         self.addCleanup(stop)
 
     def asks(self, body, *arguments, **keywords):
-        return self.passes(f'local plain, tls = "http://127.0.0.1:{self.plain}", "https://127.0.0.1:{self.tls}"\n{body}',
-                           "--ca-file", self.cert, *arguments, **keywords)
+        bases = f'"http://127.0.0.1:{self.plain}", "https://127.0.0.1:{self.tls}", "https://127.0.0.1:{self.tls1}"'
+        return self.passes(f"local plain, tls, tls1 = {bases}\n{body}", "--ca-file", self.cert, *arguments, **keywords)
 
     def seen(self):
         """(connection, number of the request on it, protocol, method, path, status) of each request that nginx answered."""
@@ -87,7 +88,7 @@ class Nginx(Case):
 
     def test_compression_is_undone(self):
         self.asks("""
-          for _, base in ipairs { plain, tls } do
+          for _, base in ipairs { plain, tls, tls1 } do
             local r = http.get(base .. "/small.txt", { headers = { ["Accept-Encoding"] = "gzip" } })
             expect(r.headers["Content-Encoding"], "gzip") expect(#r.body, 2100)
             expect(r.body:sub(1, 20), "all work and no play")
@@ -105,9 +106,21 @@ class Nginx(Case):
                   head='M.options = { scenarios = { s = { executor = "per-vu-iterations", vus = 4, iterations = 1 } } }')
         self.assertEqual(len({c for c, *_ in self.seen()}), 4)
 
+    def test_over_tls_each_vu_has_one_connection_at_a_time(self):
+        """A VU begins over libcurl, the others over our own connections: neither opens more than it needs."""
+        self.asks("""
+          for _ = 1, 12 do
+            local r = http.get(tls1 .. "/few")
+            expect(r.body, "few") expect(r.proto, "HTTP/1.1") expect(r.tls_version, "tls1.3")
+          end""", head='M.options = { scenarios = { s = { executor = "per-vu-iterations", vus = 4, iterations = 1 } } }')
+        numbers = [int(n) for _, n, *_ in self.seen()]
+        self.assertEqual({n: numbers.count(n) for n in numbers}, {1: 12, 2: 12, 3: 8, 4: 8, 5: 8})
+
     def test_connections_are_closed_after_each_request_when_asked(self):
-        self.asks("""for _ = 1, 4 do http.get(plain .. "/small.txt") end""", "--no-connection-reuse")
-        self.assertEqual([n for _, n, *_ in self.seen()], ["1"] * 4)
+        self.asks("""
+          for _ = 1, 4 do http.get(plain .. "/small.txt") end
+          for _ = 1, 4 do http.get(tls1 .. "/small.txt") end""", "--no-connection-reuse")
+        self.assertEqual([n for _, n, *_ in self.seen()], ["1"] * 8)
 
     def test_http2_is_spoken_over_tls(self):
         self.asks("""
@@ -162,7 +175,7 @@ class Nginx(Case):
 
     def test_conditions_and_ranges_are_the_servers_to_judge(self):
         self.asks("""
-          for _, base in ipairs { plain, tls } do
+          for _, base in ipairs { plain, tls, tls1 } do
             local r = http.get(base .. "/small.txt")
             local again = http.get(base .. "/small.txt", { headers = { ["If-None-Match"] = r.headers.ETag } })
             expect(again.status, 304) expect(again.body, nil)
@@ -172,7 +185,7 @@ class Nginx(Case):
 
     def test_a_refused_upload_is_answered(self):
         self.asks("""
-          for _, base in ipairs { plain, tls } do
+          for _, base in ipairs { plain, tls, tls1 } do
             local r = http.post(base .. "/tiny", ("x"):rep(1000))
             expect(r.status, 413) expect(r.error_code, 1413)
           end""")

@@ -5,8 +5,6 @@
 #include "base/str.h"
 #include <string.h>
 
-enum { KNOWN_ORIGINS_MAX = 1024 };
-
 void tt_http_batch_init(struct tt_http_batch *b, struct tt_http_engine *e, size_t n)
 {
     *b = (struct tt_http_batch){.engine = e, .room = n};
@@ -45,9 +43,12 @@ void tt_http_batch_add(struct tt_http_batch *b, struct tt_http_call *c)
 /* --- who goes next ------------------------------------------------------------------------------
  */
 
+/* Is that known, or asked for? */
 static bool speaks_http1(const struct tt_http_batch *b, const struct tt_http_batch_host *h)
 {
-    return tt_map_getn(&b->engine->http1_origins, h->authority.p, h->authority.n) != NULL;
+    const struct tt_http_call *c = h->first->call;
+    const struct tt_http_origin *o = tt_http_origin_of(&b->engine->origins, h->authority);
+    return (o && o->http1) || (c->is_special && tt_http_version_is_1(c->special.version));
 }
 
 static bool wants_leader(const struct tt_http_batch *b, const struct tt_http_batch_host *h)
@@ -114,25 +115,10 @@ static void pump(struct tt_http_batch *b)
         tt_op_finish(&b->op);
 }
 
-static void note_origin(struct tt_http_batch *b, const struct tt_http_batch_entry *e)
-{
-    const struct tt_http_call *c = e->call;
-    struct tt_map *known = &b->engine->http1_origins;
-    char name[300];
-    if (!e->host->https || c->x.error.code || c->hop || !c->status.proto ||
-        !tt_starts_with(c->status.proto, "HTTP/1") || tt_map_count(known) >= KNOWN_ORIGINS_MAX ||
-        e->host->authority.n >= sizeof name || speaks_http1(b, e->host))
-        return;
-    memcpy(name, e->host->authority.p, e->host->authority.n);
-    name[e->host->authority.n] = '\0';
-    tt_map_put(known, name, b->engine);
-}
-
 static void on_end(struct tt_http_call *c)
 {
     struct tt_http_batch_entry *e = c->owner;
     struct tt_http_batch *b = e->batch;
-    note_origin(b, e);
     e->host->active--;
     if (e->host->leader == c)
         e->host->leader = NULL;

@@ -102,6 +102,14 @@ static void emit(struct tt_http_call *c)
     tt_http_sample_emit(&c->engine->tags, &s);
 }
 
+/* Which protocol the server has chosen, where nothing but its choice decides. */
+static void note_origin(const struct tt_http_call *c)
+{
+    const char *proto = c->status.proto;
+    if (c->x.origin && !c->x.special && proto && tt_starts_with(proto, "HTTP/1"))
+        c->x.origin->http1 = true;
+}
+
 /* The hop is over, well or not: what it left in c->x counts. */
 static void settle_hop(struct tt_http_call *c)
 {
@@ -111,8 +119,10 @@ static void settle_hop(struct tt_http_call *c)
         tt_http_error_set(&x->error, TT_HTTP_E_OTHER, "malformed HTTP response");
     c->vu->data_sent += (double)x->sent_bytes;
     c->vu->data_received += (double)x->received_bytes;
-    if (!x->error.code)
+    if (!x->error.code) {
+        note_origin(c);
         tt__http_take_cookies(c);
+    }
     if (c->status.code != 101) /* the caller raises: no request of its was answered */
         emit(c);
     bool failed = x->error.code ||
@@ -268,6 +278,7 @@ static void exchange(struct tt_http_call *c)
     x->at.looked_up = tt_now_ns();
     x->method = c->method;
     x->https = c->parsed.https;
+    x->origin = x->https ? tt_http_origin_of(&c->engine->origins, c->parsed.authority) : NULL;
     x->headers = c->lines.data;
     x->n_headers = c->n_lines;
     x->upload = c->body;

@@ -6,10 +6,10 @@
  * texts it points to stay on the waiting coroutine's stack. When the op is finished the binding
  * reads the results and puts the call back; when the fiber is killed the op's cancel does. */
 #pragma once
-#include "base/map.h"
 #include "net/resolve.h"
 #include "net/tls_sessions.h"
 #include "proto/http/jar.h"
+#include "proto/http/origins.h"
 #include "proto/http/proxies.h"
 #include "proto/http/samples.h"
 #include "proto/http/transport.h"
@@ -107,7 +107,7 @@ struct tt_http_engine {
     struct tt_resolver *resolver;
     uint64_t max_body, max_ratio; /* of the options */
     struct tt_http_call *idle;
-    struct tt_map http1_origins; /* "host:port" of https that batches found without HTTP/2 */
+    struct tt_http_origins origins;
     const struct tt_op_class *op_class;
     struct tt_http_proxies proxies;
     struct tt_http_tag_cache tags;

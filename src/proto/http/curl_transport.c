@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* HTTP on libcurl. Worker thread.
  *
- * A VU's session is a CURLSH: its own connections and TLS sessions. Easy handles (5 KB
- * each) are pooled per worker and go from share to share; an idle one is in no share, because a
- * share with a handle in it cannot be freed. Options are set when they differ from what the handle
- * has; setting all of them for each request costs 1 us.
+ * A VU's session is a CURLSH: its own connections, which are counted, and TLS sessions. Easy
+ * handles (5 KB each) are pooled per worker and go from share to share; an idle one is in no share,
+ * because a share with a handle in it cannot be freed. Options are set when they differ from what
+ * the handle has; setting all of them for each request costs 1 us.
  *
  * libcurl is told what k6's client sends: no Accept, no Expect, no Content-Type of its own, paths
  * as written. Redirects, cookies, time-outs and name look-ups are the engine's. */
@@ -16,7 +16,6 @@
 #include "net/tls.h"
 #include "proto/http/body.h"
 #include "proto/http/headers.h"
-#include <openssl/ssl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -28,13 +27,26 @@ enum {
     MAX_IDLE_SECONDS = 24 * 3600 /* libcurl's 118 s would reconnect VUs that sleep longer */
 };
 
+/* An open connection to an origin of https, which has answered. */
+struct held {
+    struct held *next; /* of the session */
+    const struct tt_http_origin *origin;
+    curl_socket_t fd;
+};
+struct session {
+    CURLSH *share;
+    struct tt_curl *curl;
+    struct held *held;
+};
+
 enum shape { SHAPE_GET, SHAPE_HEAD, SHAPE_POST };
 struct carrier {
     struct tt_transfer transfer;
     struct transport *owner;
     struct tt_http_exchange *x; /* NULL: idle */
-    struct carrier *next;       /* in the pool */
-    struct curl_slist *lines;   /* cap of them; the header list lives here */
+    struct session *session;
+    struct carrier *next;     /* in the pool */
+    struct curl_slist *lines; /* cap of them; the header list lives here */
     size_t cap;
     size_t fed; /* bytes of a big body given to libcurl */
     int bind_errno;
@@ -59,9 +71,9 @@ struct transport {
     struct carrier *idle;
 };
 
-static CURLSH *share_of(struct tt_http_session *s)
+static struct session *session_of(struct tt_http_session *s)
 {
-    return (CURLSH *)s;
+    return (struct session *)(void *)s;
 }
 
 /* --- callbacks ------------------------------------------------------------------------------- */
@@ -102,6 +114,19 @@ static void take_tcp_info(const struct carrier *c, struct tt_http_exchange *x)
         x->tcp.retransmits -= c->retransmits;
 }
 
+static void note_connection(struct carrier *c)
+{
+    long connects = 0;
+    curl_easy_getinfo(c->transfer.easy, CURLINFO_NUM_CONNECTS, &connects);
+    if (connects == 0 || !c->x->origin)
+        return;
+    struct held *h = tt_xcalloc(1, sizeof *h);
+    h->origin = c->x->origin;
+    h->fd = c->transfer.fd;
+    h->next = c->session->held;
+    c->session->held = h;
+}
+
 static bool is_switch(const struct tt_buf *head)
 {
     return head->len > 12 && memcmp(head->data, "HTTP/1.1 101", 12) == 0;
@@ -114,8 +139,10 @@ static size_t on_header(char *p, size_t size, size_t n, void *arg)
     n *= size;
     if (!x->at.first_byte) {
         x->at.first_byte = tt_now_ns();
-        if (x->https)
+        if (x->https) {
             note_tls(c);
+            note_connection(c);
+        }
         take_tcp_info(c, x);
     }
     if (n >= 5 && memcmp(p, "HTTP/", 5) == 0)
@@ -188,6 +215,20 @@ static int on_socket_made(void *arg, curl_socket_t fd, curlsocktype purpose)
     return c->bind_errno ? CURL_SOCKOPT_ERROR : CURL_SOCKOPT_OK;
 }
 
+/* What libcurl opened with a handle that was in the session. */
+static int on_socket_closed(void *arg, curl_socket_t fd)
+{
+    struct session *s = arg;
+    for (struct held **h = &s->held; *h; h = &(*h)->next)
+        if ((*h)->fd == fd) {
+            struct held *gone = *h;
+            *h = gone->next;
+            tt_free(gone);
+            break;
+        }
+    return tt_curl_close_socket(s->curl, fd);
+}
+
 /* --- carriers -------------------------------------------------------------------------------- */
 
 static void on_transfer_done(struct tt_transfer *t, CURLcode result);
@@ -255,6 +296,7 @@ static struct carrier *carrier_new(struct transport *t)
     curl_easy_setopt(easy, CURLOPT_SEEKDATA, c);
     if (opt && opt->user_agent && *opt->user_agent)
         curl_easy_setopt(easy, CURLOPT_USERAGENT, opt->user_agent);
+    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_socket_closed);
     if (opt && opt->local_ips.n) {
         curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, on_socket_made);
         curl_easy_setopt(easy, CURLOPT_SOCKOPTDATA, c);
@@ -476,7 +518,9 @@ static void curl_start(void *self, struct tt_http_session *s, struct tt_http_exc
     c->error[0] = '\0';
     c->paused = c->starved = c->head_complete = c->switches = false;
     c->bind_errno = 0;
-    curl_easy_setopt(easy, CURLOPT_SHARE, share_of(s));
+    curl_easy_setopt(easy, CURLOPT_SHARE, session_of(s)->share);
+    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, s);
+    c->session = session_of(s);
     set_url(c, x);
     set_method(c, x);
     set_headers(c, x);
@@ -636,19 +680,33 @@ static void curl_close(void *self)
 
 static struct tt_http_session *curl_session_new(void *self)
 {
-    (void)self;
-    CURLSH *share = curl_share_init();
-    TT_ASSERT(share); /* fails for want of memory only */
-    curl_share_setopt(share, CURLSHOPT_SHARE, CURL_LOCK_DATA_CONNECT);
-    curl_share_setopt(share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
-    return (struct tt_http_session *)share;
+    const struct transport *t = self;
+    struct session *s = tt_xcalloc(1, sizeof *s);
+    s->curl = t->curl;
+    s->share = curl_share_init();
+    TT_ASSERT(s->share); /* fails for want of memory only */
+    curl_share_setopt(s->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_CONNECT);
+    curl_share_setopt(s->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
+    return (struct tt_http_session *)(void *)s;
 }
 
-static void curl_session_free(void *self, struct tt_http_session *s)
+static void curl_session_free(void *self, struct tt_http_session *session)
 {
+    struct session *s = session_of(session);
     (void)self;
-    CURLSHcode rc = curl_share_cleanup(share_of(s));
+    CURLSHcode rc = curl_share_cleanup(s->share);
     TT_ASSERT(rc == CURLSHE_OK);
+    TT_ASSERT(!s->held);
+    tt_free(s);
+}
+
+bool tt_http_curl_holds(const struct tt_http_session *session, const struct tt_http_origin *o)
+{
+    const struct session *s = (const struct session *)(const void *)session;
+    for (const struct held *h = s->held; h; h = h->next)
+        if (h->origin == o)
+            return true;
+    return false;
 }
 
 const struct tt_http_transport tt_http_curl_transport = {

@@ -54,7 +54,7 @@ void tt_http_engine_fini(struct tt_http_engine *e)
     if (e->resolver)
         tt_resolver_free(e->resolver);
     tt_http_tag_cache_fini(&e->tags);
-    tt_map_fini(&e->http1_origins, NULL);
+    tt_http_origins_fini(&e->origins);
 }
 
 void tt_http_vu_fini(struct tt_http_engine *e, struct tt_http_vu *hv)

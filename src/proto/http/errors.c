@@ -65,12 +65,26 @@ void tt_http_error_syscall(struct tt_http_error *e, enum tt_http_op op, int err)
         tt_http_error_set(e, TT_HTTP_E_DIAL, "dial: connection failed");
 }
 
+/* "... does not match target host name 'h.test'" */
+static void set_wrong_name(struct tt_http_error *e, const char *detail)
+{
+    const char *end = strrchr(detail, '\''), *begin = end;
+    while (begin && begin > detail && begin[-1] != '\'')
+        begin--;
+    e->code = TT_HTTP_E_WRONG_NAME;
+    if (begin > detail)
+        snprintf(e->text, sizeof e->text, "x509: certificate is not valid for %.*s",
+                 (int)(end - begin), begin);
+    else
+        snprintf(e->text, sizeof e->text, "x509: %s", detail);
+}
+
 static void set_verify(struct tt_http_error *e, long verify, const char *detail)
 {
     switch (verify) {
     case X509_V_OK:              /* the chain was fine, so libcurl refused the name */
     case X509_V_ERR_UNSPECIFIED: /* what libcurl has when it refuses the name first */
-        tt_http_error_set(e, TT_HTTP_E_WRONG_NAME, detail);
+        set_wrong_name(e, detail);
         return;
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
@@ -85,17 +99,46 @@ static void set_verify(struct tt_http_error *e, long verify, const char *detail)
     }
 }
 
+/* "OpenSSL SSL_read: error:0A000410:SSL routines::sslv3 alert handshake failure, errno 0" -> what
+ * follows "::", as net/tls.c has it. False: there is no such thing. */
+static bool set_tls_reason(struct tt_http_error *e, int code, const char *before,
+                           const char *detail)
+{
+    const char *reason = strstr(detail, "::");
+    if (!reason)
+        return false;
+    reason += 2;
+    e->code = code;
+    snprintf(e->text, sizeof e->text, "%s: %.*s", before, (int)strcspn(reason, ","), reason);
+    return true;
+}
+
+/* The peer has said in TLS what it does not like; with TLS 1.3 also when we believe to be through.
+ */
+static bool set_alert(struct tt_http_error *e, const char *detail)
+{
+    static const char before[] = "tls: the peer refuses";
+    if (!strstr(detail, " alert "))
+        return false;
+    if (!set_tls_reason(e, TT_HTTP_E_NOT_TCP, before, detail))
+        set(e, TT_HTTP_E_NOT_TCP, before, detail);
+    return true;
+}
+
 static void set_tls(struct tt_http_error *e, long os_errno, const char *detail)
 {
     if (strstr(detail, "wrong version number") || strstr(detail, "unknown protocol") ||
         strstr(detail, "packet length too long"))
         tt_http_error_set(e, TT_HTTP_E_NOT_TLS,
                           "tls: first record does not look like a TLS handshake");
-    else if (strstr(detail, " alert "))
-        set(e, TT_HTTP_E_NOT_TCP, "tls: the peer refuses", detail);
+    else if (set_alert(e, detail))
+        return;
     else if (os_errno == ECONNRESET)
         tt_http_error_syscall(e, TT_HTTP_OP_READ, ECONNRESET);
-    else
+    else if (strstr(detail, "SSL_ERROR_SYSCALL") || strstr(detail, "unexpected eof"))
+        tt_http_error_set(e, TT_HTTP_E_TLS,
+                          "tls: the server closed the connection during the handshake");
+    else if (!set_tls_reason(e, TT_HTTP_E_TLS, "tls", detail))
         set(e, TT_HTTP_E_TLS, "tls", detail);
 }
 
@@ -166,6 +209,8 @@ void tt_http_error_curl(struct tt_http_error *e, CURLcode rc, long os_errno, lon
         tt_http_error_syscall(e, TT_HTTP_OP_WRITE, (int)os_errno);
         return;
     case CURLE_RECV_ERROR:
+        if (set_alert(e, detail))
+            return;
         tt_http_error_syscall(e, TT_HTTP_OP_READ,
                               strstr(detail, "reset by peer") ? ECONNRESET : (int)os_errno);
         return;

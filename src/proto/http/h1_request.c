@@ -16,10 +16,10 @@ static const char *after_scheme(const char *url)
 
 struct tt_slice tt_h1_authority(const char *url)
 {
-    const char *p = after_scheme(url);
-    size_t n = strcspn(p, "/?#");
-    if (n > 3 && memcmp(p + n - 3, ":80", 3) == 0)
-        n -= 3;
+    const char *p = after_scheme(url), *port = tt_starts_with(url, "https:") ? ":443" : ":80";
+    size_t n = strcspn(p, "/?#"), m = strlen(port);
+    if (n > m && memcmp(p + n - m, port, m) == 0)
+        n -= m;
     else if (n && p[n - 1] == ':')
         n--;
     return (struct tt_slice){p, n};
@@ -30,7 +30,6 @@ void tt_h1_split_authority(struct tt_slice authority, char *host, size_t size, u
     const char *p = authority.p, *end = p + authority.n, *host_end = end;
     const char *colon = memrchr(p, ':', authority.n);
     unsigned number = 0;
-    *port = 80;
     if (authority.n && *p == '[') {
         const char *bracket = memchr(p, ']', authority.n);
         host_end = bracket ? bracket : end;

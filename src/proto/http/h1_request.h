@@ -16,7 +16,7 @@ bool tt_h1_request_put(struct tt_buf *out, const struct tt_http_exchange *x,
 /* May it be sent twice without doing more than once? By its method (RFC 9110 9.2.2, what net/http
  * counts of it) or an Idempotency-Key. */
 bool tt_h1_request_repeatable(const struct tt_http_exchange *x);
-/* "host[:port]" of an http URL, without the default port. */
+/* "host[:port]" of an http or https URL, without the default port. */
 struct tt_slice tt_h1_authority(const char *url);
-/* "[::1]:8080" -> "::1", 8080; the port is 80 when none is written. host is cut to size. */
+/* "[::1]:8080" -> "::1", 8080; *port stays when none is written. host is cut to size. */
 void tt_h1_split_authority(struct tt_slice authority, char *host, size_t size, uint16_t *port);

@@ -1,9 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* The transport that the engine uses: two in one. pick() is the one place that decides which of
  * them carries an exchange. A VU's session has a half in each; libcurl's is made when it is first
- * needed, because an empty one costs 8 KB. Worker thread. */
+ * needed, because an empty one costs 8 KB. Worker thread.
+ *
+ * Over TLS the server chooses between HTTP/2 and HTTP/1.1, and only libcurl can go on with either:
+ * an origin's first exchanges are its. Once an answer has said that the origin speaks HTTP/1 only,
+ * connections to it are ours. A VU goes on with those that libcurl has until they end: another
+ * would be one that its script did not ask for. */
 #include "proto/http/transport.h"
 #include "base/memory.h"
+#include "proto/http/origins.h"
 
 enum { H1, CURL_, N, OLD = N, SLOTS };
 static const struct tt_http_transport *const parts[N] = {
@@ -13,29 +19,44 @@ static const struct tt_http_transport *const parts[N] = {
 
 struct both {
     void *self[N];
+    bool resumes; /* TLS sessions: those are in one place, libcurl's */
 };
 struct halves {
     struct tt_http_session *session[SLOTS];
 };
 
-/* Ours speaks HTTP/1.1 without TLS; whatever needs more is libcurl's. */
-static int pick(const struct tt_http_exchange *x)
+static bool asks_for_version_only(const struct tt_http_special *s)
 {
-    return x->https || x->special ? CURL_ : H1;
+    return !(*s->proxy || *s->unix_socket || *s->userpwd || *s->sigv4);
+}
+
+static int pick(const struct both *b, const struct halves *h, const struct tt_http_exchange *x)
+{
+    if (x->https && (b->resumes || x->server_name))
+        return CURL_;
+    if (x->special)
+        return x->special->version == TT_HTTP_VERSION_1_1 && asks_for_version_only(x->special)
+                   ? H1
+                   : CURL_;
+    if (!x->https)
+        return H1;
+    bool ours = x->origin && x->origin->http1 &&
+                !(h->session[CURL_] && tt_http_curl_holds(h->session[CURL_], x->origin));
+    return ours ? H1 : CURL_;
 }
 
 /* Which of a VU's sessions: libcurl would send a request of HTTP/1 on an HTTP/2 connection that is
  * at hand, so those have connections of their own. */
 static int slot(const struct tt_http_exchange *x)
 {
-    bool old = x->special && (x->special->version == TT_HTTP_VERSION_1_0 ||
-                              x->special->version == TT_HTTP_VERSION_1_1);
-    return old ? OLD : pick(x);
+    bool old = x->part == CURL_ && x->special && tt_http_version_is_1(x->special->version);
+    return old ? OLD : x->part;
 }
 
 static void *both_open(struct tt_loop *loop, const struct tt_options *opt, struct tt_err *err)
 {
     struct both *b = tt_xcalloc(1, sizeof *b);
+    b->resumes = opt && opt->tls_resumption;
     for (int i = 0; i < N; i++) {
         b->self[i] = parts[i]->open(loop, opt, err);
         if (b->self[i])
@@ -84,7 +105,9 @@ static void both_start(void *self, struct tt_http_session *s, struct tt_http_exc
 {
     struct both *b = self;
     struct halves *h = halves_of(s);
-    int i = pick(x), at = slot(x);
+    int i = pick(b, h, x);
+    x->part = (uint8_t)i;
+    int at = slot(x);
     if (!h->session[at])
         h->session[at] = parts[i]->session_new(b->self[i]);
     parts[i]->start(b->self[i], h->session[at], x);
@@ -93,21 +116,21 @@ static void both_start(void *self, struct tt_http_session *s, struct tt_http_exc
 static void both_cancel(void *self, struct tt_http_exchange *x)
 {
     struct both *b = self;
-    int i = pick(x);
+    int i = x->part;
     parts[i]->cancel(b->self[i], x);
 }
 
 static void both_resume(void *self, struct tt_http_exchange *x)
 {
     struct both *b = self;
-    int i = pick(x);
+    int i = x->part;
     parts[i]->resume(b->self[i], x);
 }
 
 static bool both_dialled(void *self, const struct tt_http_exchange *x)
 {
     struct both *b = self;
-    int i = pick(x);
+    int i = x->part;
     return parts[i]->dialled(b->self[i], x);
 }
 

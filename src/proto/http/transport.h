@@ -17,6 +17,7 @@
 struct tt_http_session;
 
 struct tt_http_decoder;
+struct tt_http_origin;
 
 enum tt_http_keep {
     TT_HTTP_KEEP_BODY,    /* all of it in body */
@@ -35,7 +36,6 @@ struct tt_http_source {
     bool (*rewind)(struct tt_http_source *s); /* to its begin; false: it cannot */
 };
 
-/* What only libcurl does. An empty text is none. */
 enum tt_http_version {
     TT_HTTP_VERSION_ANY,
     TT_HTTP_VERSION_1_0,
@@ -44,6 +44,11 @@ enum tt_http_version {
     TT_HTTP_VERSION_2_PRIOR, /* without asking the server first, also without TLS */
     TT_HTTP_VERSION_3
 };
+static inline bool tt_http_version_is_1(enum tt_http_version v)
+{
+    return v == TT_HTTP_VERSION_1_0 || v == TT_HTTP_VERSION_1_1;
+}
+/* What only libcurl does, but for version 1.1. An empty text is none. */
 struct tt_http_special {
     enum tt_http_version version;
     char proxy[512];       /* URL */
@@ -57,6 +62,7 @@ struct tt_http_exchange {
     const char *method;
     const char *url; /* without userinfo and fragment, printable ASCII */
     bool https;
+    struct tt_http_origin *origin; /* of https; NULL: not known */
     /* "Name: value\0Name: value\0", n_headers of them; sent as they are, in this order. An empty
      * value is written "Name;". */
     const char *headers;
@@ -100,6 +106,7 @@ struct tt_http_exchange {
     /* No transport frame is on the stack that minds new exchanges. Must not run Lua. */
     void (*done)(struct tt_http_exchange *x);
     void *carrier; /* the transport's, while it is under way */
+    uint8_t part;  /* transport.c's: which of the transports has it */
 };
 
 /* Is its body there, and empty? Such a body is announced as k6 does: chunked, with no chunk. */
@@ -128,6 +135,8 @@ struct tt_http_transport {
 
 /* The one to use: it hands each exchange to that of the two below which can carry it. */
 extern const struct tt_http_transport tt_http_transport;
-/* HTTP/1.1 without TLS, on connections of net/. */
+/* HTTP/1.1 on connections of net/. */
 extern const struct tt_http_transport tt_http_h1_transport;
 extern const struct tt_http_transport tt_http_curl_transport;
+/* Has a session of libcurl's open connections to the origin? */
+bool tt_http_curl_holds(const struct tt_http_session *s, const struct tt_http_origin *o);

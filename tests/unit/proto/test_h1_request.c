@@ -31,6 +31,9 @@ static void a_request_names_its_target_and_host(void **state)
         {"http://h:80", "/", "h"},
         {"http://h:/x", "/x", "h"},
         {"http://h:8080/", "/", "h:8080"},
+        {"http://h:443/", "/", "h:443"},
+        {"https://h:443/x", "/x", "h"},
+        {"https://h:80", "/", "h:80"},
     };
     const struct tt_h1_own own = {0};
     char want[256];
@@ -123,8 +126,8 @@ static void authorities_are_split(void **state)
         {"1.2.3.4:65535", "1.2.3.4", 65535},
     };
     char host[64];
-    uint16_t port;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        uint16_t port = 80;
         tt_h1_split_authority((struct tt_slice){cases[i].text, strlen(cases[i].text)}, host,
                               sizeof host, &port);
         assert_string_equal(host, cases[i].host);

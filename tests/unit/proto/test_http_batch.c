@@ -72,6 +72,8 @@ static int teardown(void **state)
     return 0;
 }
 
+static enum tt_http_version asked_for;
+
 static void begin(struct fixture *f, const char *const *urls, size_t n)
 {
     tt_http_batch_fini(&f->b);
@@ -80,6 +82,8 @@ static void begin(struct fixture *f, const char *const *urls, size_t n)
     for (size_t i = 0; i < n; i++) {
         struct tt_http_call *c = http_rig_call(f->h, "GET", urls[i]);
         add_header(c, "X-Batch", "1");
+        c->special.version = asked_for;
+        c->is_special = asked_for != TT_HTTP_VERSION_ANY;
         tt_http_batch_add(&f->b, c);
     }
     tt_http_batch_start(&f->b);
@@ -153,6 +157,17 @@ static void an_origin_without_http2_needs_no_leader(void **state)
         answer(0, "HTTP/1.1 200 OK\r\n", 0);
 }
 
+static void calls_that_ask_for_http1_need_no_leader(void **state)
+{
+    struct fixture *f = *state;
+    asked_for = TT_HTTP_VERSION_1_1;
+    begin(f, secure, 3);
+    asked_for = TT_HTTP_VERSION_ANY;
+    assert_int_equal(n_under_way, 3);
+    while (n_under_way)
+        answer(0, "HTTP/1.1 200 OK\r\n", 0);
+}
+
 static void nothing_to_send_is_over_at_once(void **state)
 {
     struct fixture *f = *state;
@@ -211,6 +226,7 @@ int main(void)
         T(the_limit_of_all_holds_in_order),
         T(over_tls_one_goes_ahead_until_it_has_a_connection),
         T(an_origin_without_http2_needs_no_leader),
+        T(calls_that_ask_for_http1_need_no_leader),
         T(nothing_to_send_is_over_at_once),
         T(a_batch_that_is_dropped_puts_its_calls_back),
         T(calls_take_turns_of_the_rate_limit),

@@ -70,6 +70,53 @@ static void an_answer_comes_back_as_it_is(void **state)
     http_rig_free(h);
 }
 
+static bool known_as_http1(struct http_rig *h, const char *url,
+                           const struct tt_http_special *special)
+{
+    struct tt_http_call *c = http_rig_call(h, "GET", url);
+    if (special) {
+        c->special = *special;
+        c->is_special = true;
+    }
+    tt_http_call_start(c);
+    bool known = c->x.origin && c->x.origin->http1;
+    tt_http_call_put(c);
+    return known;
+}
+
+static void an_answer_tells_what_its_origin_speaks(void **state)
+{
+    (void)state;
+    static const struct tt_http_special old = {.version = TT_HTTP_VERSION_1_1};
+    const struct answer answers[] = {
+        {.head = "HTTP/2 200 OK\r\n"},   {.error = TT_HTTP_E_RESET},      ok, ok,
+        {.head = "HTTP/1.1 404 No\r\n"}, {.head = "HTTP/1.1 500 No\r\n"}, ok, {.error = 1000}};
+    struct http_rig *h = http_rig_new(answers, 8, NULL);
+    assert_false(known_as_http1(h, "https://127.0.0.1/", NULL));
+    assert_false(known_as_http1(h, "https://127.0.0.2/", NULL));
+    assert_false(known_as_http1(h, "https://127.0.0.2/", &old)); /* it was not asked */
+    assert_false(known_as_http1(h, "http://127.0.0.2/", NULL));
+    assert_true(known_as_http1(h, "https://127.0.0.2/", NULL));
+    assert_true(known_as_http1(h, "https://127.0.0.2:444/", NULL));
+    assert_true(known_as_http1(h, "https://127.0.0.3/", NULL));
+    assert_true(known_as_http1(h, "https://127.0.0.2/x", NULL)); /* for good */
+    http_rig_free(h);
+}
+
+static void too_many_origins_are_not_known(void **state)
+{
+    (void)state;
+    struct tt_http_origins o = {0};
+    char name[16];
+    for (int i = 0; i < TT_HTTP_ORIGINS_MAX; i++) {
+        snprintf(name, sizeof name, "h%d", i);
+        assert_non_null(tt_http_origin_of(&o, (struct tt_slice){name, strlen(name)}));
+    }
+    assert_null(tt_http_origin_of(&o, (struct tt_slice){"one more", 8}));
+    assert_non_null(tt_http_origin_of(&o, (struct tt_slice){"h7", 2}));
+    tt_http_origins_fini(&o);
+}
+
 static void bytes_of_all_hops_count_for_the_vu(void **state)
 {
     (void)state;
@@ -950,6 +997,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_answer_comes_back_as_it_is),
+        cmocka_unit_test(an_answer_tells_what_its_origin_speaks),
+        cmocka_unit_test(too_many_origins_are_not_known),
         cmocka_unit_test(bytes_of_all_hops_count_for_the_vu),
         cmocka_unit_test(an_answer_without_a_status_line_is_an_error),
         cmocka_unit_test(failures_and_bad_statuses_count_as_failed),
