@@ -8,6 +8,7 @@ import json
 import os
 import re
 import socketserver
+import ssl
 import threading
 import unittest
 
@@ -66,9 +67,9 @@ def answer(h, _body):
 class Proxy:
     """Answers itself what it is asked to forward; a tunnel leads to the target given. seen: first lines."""
 
-    def __init__(self, target=None, socks=False):
+    def __init__(self, target=None, socks=False, tls=None, asks_for_password=False):
         outer = self
-        self.seen, self.headers = [], []
+        self.seen, self.headers, self.asks_for_password = [], [], asks_for_password
 
         class Handler(socketserver.StreamRequestHandler):
             def handle(self):
@@ -104,9 +105,35 @@ class Proxy:
                 else:
                     self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\nConnection: close\r\n\r\nproxied")
 
+            def read_text(self):
+                text = b""
+                while (c := self.rfile.read(1)) not in (b"", b"\0"):
+                    text += c
+                return text
+
+            def socks4(self):
+                self.rfile.read(1)
+                port, address, user = int.from_bytes(self.rfile.read(2), "big"), self.rfile.read(4), self.read_text()
+                if address[:3] == bytes(3):  # 4a: a name follows
+                    address = self.read_text()
+                outer.seen.append((address, port))
+                outer.headers.append(user)
+                self.wfile.write(b"\0\x5a" + bytes(6))
+                self.tunnel()
+
             def socks(self):
-                self.rfile.read(self.rfile.read(2)[1])
-                self.wfile.write(b"\5\0")
+                version = self.rfile.read(1)[0]
+                if version == 4:
+                    self.socks4()
+                    return
+                n = self.rfile.read(1)[0]
+                if 2 in self.rfile.read(n) and outer.asks_for_password:
+                    self.wfile.write(b"\5\2")
+                    self.rfile.read(1)
+                    outer.headers.append(tuple(self.rfile.read(self.rfile.read(1)[0]) for _ in range(2)))
+                    self.wfile.write(b"\1\0")
+                else:
+                    self.wfile.write(b"\5\0")
                 kind = self.rfile.read(4)[3]
                 name = self.rfile.read(self.rfile.read(1)[0] if kind == 3 else 4)
                 outer.seen.append((name, int.from_bytes(self.rfile.read(2), "big")))
@@ -115,7 +142,12 @@ class Proxy:
 
         self.server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
-        self.host = f"127.0.0.1:{self.server.server_address[1]}"
+        self.port = self.server.server_address[1]
+        self.host = f"127.0.0.1:{self.port}"
+        if tls:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*tls)
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
         self.thread = threading.Thread(target=self.server.serve_forever, args=(0.05,))
         self.thread.start()
 
@@ -219,6 +251,51 @@ class Proxies(Routes):
         proxy = self.started(Proxy(self.server.port, socks=True))
         self.get(f'expect(http.get("http://nowhere.invalid/", {{ proxy = "socks5h://{proxy.host}" }}).status, 200)')
         self.assertEqual(proxy.seen, [(b"nowhere.invalid", 80)])
+
+    def test_each_kind_of_socks_gets_what_it_knows(self):
+        proxy, me = self.started(Proxy(self.server.port, socks=True)), "--hosts=target.test=127.0.0.9"
+        for scheme, address in (("socks4", bytes([127, 0, 0, 9])), ("socks4a", b"target.test"),
+                                ("socks5", bytes([127, 0, 0, 9])), ("socks5h", b"target.test")):
+            with self.subTest(scheme):
+                self.get(f"""local r = http.get("http://target.test/x", {{ proxy = "{scheme}://{proxy.host}" }})
+                             expect(r.status, 200) expect(r:json("headers.Host"), "target.test")""", me)
+                self.assertEqual(proxy.seen.pop(), (address, 80))
+
+    def test_socks_proxies_get_credentials(self):
+        proxy = self.started(Proxy(self.server.port, socks=True, asks_for_password=True))
+        self.get(f"""expect(http.get(url, {{ proxy = "socks5://me:p%40w@{proxy.host}" }}).status, 200)
+                     expect(http.get(url, {{ proxy = "socks4://you@{proxy.host}" }}).status, 200)""")
+        self.assertEqual(proxy.headers, [(b"me", b"p@w"), b"you"])
+
+    def test_a_proxy_over_tls_is_verified(self):
+        cert = certificate(self.folder, "proxy.test")
+        target = self.started(HttpServer(answer))
+        target.use_tls(*cert)
+        proxy = self.started(Proxy(target.port, tls=cert))
+        body = f"""
+          local with = {{ proxy = "https://me:pw@proxy.test:{proxy.port}" }}
+          local r = http.get("http://nowhere.invalid/x", with)
+          if not r.body then return %s end
+          expect(r.body, "proxied") expect(http.get("{target.url}/y", with):json("path"), "/y")"""
+        hosts = "--hosts=proxy.test=127.0.0.1"
+        self.get(body % 'error(r.error)', hosts, "--ca-file", cert[0])
+        self.assertEqual(proxy.seen, ["GET http://nowhere.invalid/x HTTP/1.1", f"CONNECT 127.0.0.1:{target.port} HTTP/1.1"])
+        for head in proxy.headers:
+            self.assertIn("Proxy-Authorization: Basic " + base64.b64encode(b"me:pw").decode(), head)
+        self.get(body % "expect(r.error_code, 1310)", hosts)
+        self.get(body % "error(r.error)", hosts, "--insecure-skip-tls-verify")
+        self.get((body % "expect(r.error_code, 1311)").replace("proxy.test", "other.test"),
+                 "--hosts=other.test=127.0.0.1", "--ca-file", cert[0])
+
+    def test_names_of_proxies_obey_the_options_of_names(self):
+        proxy = self.started(Proxy())
+        body = f"""local r = http.get("http://nowhere.invalid/", {{ proxy = "http://proxy.test:{proxy.port}" }})
+                   expect(r.error_code, %d) if r.error_code == 0 then expect(r.body, "proxied") end"""
+        self.get(body % 0, "--hosts=proxy.test=127.0.0.1")
+        self.get(body % 1110, "--hosts=proxy.test=127.0.0.1", "--blacklist-ips=127.0.0.0/8")
+        self.get(body % 1111, "--block-hostnames=proxy.test")
+        self.get((body % 1101).replace("proxy.test", "proxy.invalid"))
+        self.assertEqual(len(proxy.seen), 1)
 
     def test_the_environment_names_proxies(self):
         proxy = self.started(Proxy())

@@ -19,6 +19,7 @@ enum { URL_MAX = 1024 * 1024 };
 
 static void begin_hop(struct tt_http_call *c);
 static void next_hop(struct tt_http_call *c);
+static void reach(struct tt_http_call *c, bool needs_address);
 static void stop(struct tt_http_call *c);
 
 /* What an exchange brings back, as if nothing had come. */
@@ -297,22 +298,6 @@ static void exchange(struct tt_http_call *c)
     c->engine->transport->start(c->engine->carrier, c->hv->session, x);
 }
 
-static void on_looked_up(struct tt_lookup *l)
-{
-    struct tt_http_call *c =
-        (struct tt_http_call *)((char *)l - offsetof(struct tt_http_call, lookup));
-    c->looking_up = false;
-    if (l->error_code) {
-        c->x.at.looked_up = tt_now_ns();
-        fail_hop(c, l->error_code, l->error);
-        return;
-    }
-    c->n_addrs = l->n < TT_HTTP_ADDRESSES_MAX ? l->n : TT_HTTP_ADDRESSES_MAX;
-    memcpy(c->addrs, l->addrs, c->n_addrs * sizeof *l->addrs);
-    use_address(c);
-    exchange(c);
-}
-
 /* An address that needs no look-up and no override. */
 static bool is_literal(const struct tt_http_engine *e, const struct tt_http_url *u)
 {
@@ -324,6 +309,50 @@ static bool is_literal(const struct tt_http_engine *e, const struct tt_http_url 
         if ((u->host.p[i] < '0' || u->host.p[i] > '9') && u->host.p[i] != '.')
             return false;
     return true;
+}
+
+static void on_looked_up(struct tt_lookup *l)
+{
+    struct tt_http_call *c =
+        (struct tt_http_call *)((char *)l - offsetof(struct tt_http_call, lookup));
+    c->looking_up = false;
+    if (l->error_code) {
+        c->x.at.looked_up = tt_now_ns();
+        fail_hop(c, l->error_code, l->error);
+        return;
+    }
+    if (c->looks_proxy_up) {
+        c->looks_proxy_up = false;
+        tt__http_proxy_found(c, l);
+        reach(c, c->proxy_wants_address);
+        return;
+    }
+    c->n_addrs = l->n < TT_HTTP_ADDRESSES_MAX ? l->n : TT_HTTP_ADDRESSES_MAX;
+    memcpy(c->addrs, l->addrs, c->n_addrs * sizeof *l->addrs);
+    use_address(c);
+    exchange(c);
+}
+
+static void look_up(struct tt_http_call *c, const char *host, uint16_t port, uint64_t *turn)
+{
+    bool fresh = c->engine->opt && c->engine->opt->no_connection_reuse;
+    c->looking_up = true;
+    c->lookup.family = c->has_local ? (c->local.six ? AF_INET6 : AF_INET) : 0;
+    c->lookup.turn = fresh ? NULL : turn;
+    tt_resolve(c->engine->resolver, &c->lookup, host, port);
+}
+
+/* Sends it; needs_address: of the URL's host. */
+static void reach(struct tt_http_call *c, bool needs_address)
+{
+    char host[TT_HTTP_HOST_MAX];
+    if (!needs_address || is_literal(c->engine, &c->parsed)) {
+        exchange(c);
+        return;
+    }
+    memcpy(host, c->parsed.host.p, c->parsed.host.n);
+    host[c->parsed.host.n] = '\0';
+    look_up(c, host, c->parsed.port, &c->hv->address_turn);
 }
 
 /* x.url: the URL as it goes on the wire. */
@@ -346,49 +375,29 @@ static void arm(struct tt_http_call *c)
     tt_timer_start(c->engine->w->loop, &c->timer, due);
 }
 
-/* A proxy of the environment, where the script has not said. */
-static bool set_proxy(struct tt_http_call *c)
-{
-    const char *proxy = NULL;
-    if (!c->ignores_proxies)
-        proxy = tt_http_proxy_for(&c->engine->proxies, &c->parsed);
-    if (proxy && strlen(proxy) < sizeof c->special.proxy) {
-        memcpy(c->special.proxy, proxy, strlen(proxy) + 1);
-        c->is_special = true;
-    } else if (!c->ignores_proxies) {
-        c->special.proxy[0] = '\0'; /* of the hop before */
-    }
-    return c->is_special && (*c->special.proxy || *c->special.unix_socket);
-}
-
 static void begin_hop(struct tt_http_call *c)
 {
     struct tt_http_exchange *x = &c->x;
-    char host[256];
     uint64_t now = tt_now_ns();
     reset_results(x);
     x->at.begin = now;
     x->connect_to[0] = '\0';
     c->n_addrs = c->next_addr = 0;
+    c->looks_proxy_up = false;
     c->dial_deadline_ns = now + DIAL_TIMEOUT_NS;
     arm(c);
     if (!c->answers_challenge) /* else they are there */
         tt__http_put_cookies(c);
-    if (!set_wire_url(c) || c->parsed.host.n >= sizeof host) {
+    if (!set_wire_url(c) || c->parsed.host.n >= TT_HTTP_HOST_MAX) {
         fail_hop(c, TT_HTTP_E_BAD_URL, "invalid URL: too long");
-        return;
+    } else if (!tt__http_set_proxy(c)) {
+        fail_hop(c, TT_HTTP_E_DIAL, "dial: the proxy is no URL like http://host:3128");
+    } else if (c->proxy_host[0]) {
+        c->looks_proxy_up = true;
+        look_up(c, c->proxy_host, c->proxy_port, &c->hv->proxy_turn);
+    } else {
+        reach(c, !(c->is_special && *c->special.unix_socket));
     }
-    if (set_proxy(c) || is_literal(c->engine, &c->parsed)) { /* a proxy looks names up itself */
-        exchange(c);
-        return;
-    }
-    memcpy(host, c->parsed.host.p, c->parsed.host.n);
-    host[c->parsed.host.n] = '\0';
-    c->looking_up = true;
-    c->lookup.family = c->has_local ? (c->local.six ? AF_INET6 : AF_INET) : 0;
-    c->lookup.turn =
-        c->engine->opt && c->engine->opt->no_connection_reuse ? NULL : &c->hv->address_turn;
-    tt_resolve(c->engine->resolver, &c->lookup, host, c->parsed.port);
 }
 
 /* Stops what is under way; c->x then tells what had happened. */

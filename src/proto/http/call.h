@@ -15,7 +15,7 @@
 #include "proto/http/transport.h"
 #include "vu/op.h"
 
-enum { TT_HTTP_ADDRESSES_MAX = 4 };
+enum { TT_HTTP_ADDRESSES_MAX = 4, TT_HTTP_HOST_MAX = 256 };
 /* Of a body's buffer. The limit that users see is the exchange's. */
 #define TT_HTTP_BODY_MAX ((size_t)1 << 32)
 
@@ -33,6 +33,7 @@ struct tt_http_vu {
     struct tt_http_jar *jar;              /* NULL until there is a cookie or a script asks for it */
     struct tt_http_expected *expected;    /* NULL: the default */
     struct tt_tls_sessions *tls_sessions; /* NULL until asked for; of connections of net/ */
+    uint64_t proxy_turn;
     uint64_t address_turn; /* which of a name's addresses its connections go to; 0: not chosen */
 };
 
@@ -87,7 +88,9 @@ struct tt_http_call {
     struct tt_ip local; /* source address */
     struct tt_address addrs[TT_HTTP_ADDRESSES_MAX];
     size_t n_addrs, next_addr;
-    char first_host[256];
+    char first_host[TT_HTTP_HOST_MAX], proxy_host[TT_HTTP_HOST_MAX]; /* the latter: "" = none */
+    uint16_t proxy_port;
+    bool looks_proxy_up, proxy_wants_address; /* the latter: the target's, not its name */
     struct tt_buf wire, hop_url[2], spare_lines;
     unsigned hop;
     bool answers_challenge; /* the hop answers Digest's challenge */

@@ -22,6 +22,13 @@ void tt__http_take_cookies(struct tt_http_call *c);
 /* Before a redirect's hop: the header lines that its request keeps. */
 void tt__http_keep_lines(struct tt_http_call *c, bool trusted, bool same_authority);
 
+/* call_proxy.c */
+/* Before a hop: the proxy that it goes through, if any: proxy_host is then its name or address.
+ * False: it is no URL. */
+bool tt__http_set_proxy(struct tt_http_call *c);
+/* Where proxy_host is. */
+void tt__http_proxy_found(struct tt_http_call *c, const struct tt_lookup *l);
+
 /* call_redirect.c */
 /* Does the response lead elsewhere? */
 bool tt__http_is_redirect(const struct tt_http_call *c, struct tt_slice *location);

@@ -52,7 +52,7 @@ struct carrier {
     int bind_errno;
     uint32_t retransmits; /* of the connection, when the request was sent */
     char connect_to_text[300];
-    struct curl_slist connect_to;
+    struct curl_slist connect_to, proxy_at;
     struct tt_buf url, host_line; /* with another name for TLS; the line is empty without */
     bool is_special, without_lines;
     bool has_connect_to, has_custom_method, head_complete;
@@ -262,9 +262,14 @@ static void set_tls(struct transport *t, CURL *easy)
     curl_easy_setopt(easy, CURLOPT_SSL_SESSIONID_CACHE, (long)(opt && opt->tls_resumption));
     /* The default CAPATH switches libcurl's cache of parsed certificates off: 20 ms a connection */
     curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
-    if (opt && opt->ca_file && *opt->ca_file)
+    curl_easy_setopt(easy, CURLOPT_PROXY_CAPATH, NULL);
+    if (opt && opt->ca_file && *opt->ca_file) {
         curl_easy_setopt(easy, CURLOPT_CAINFO, opt->ca_file);
+        curl_easy_setopt(easy, CURLOPT_PROXY_CAINFO, opt->ca_file);
+    }
     if (opt && opt->insecure_skip_tls_verify) {
+        curl_easy_setopt(easy, CURLOPT_PROXY_SSL_VERIFYPEER, 0L);
+        curl_easy_setopt(easy, CURLOPT_PROXY_SSL_VERIFYHOST, 0L);
         curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
         curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
     }
@@ -500,7 +505,10 @@ static void set_special(struct carrier *c, const struct tt_http_exchange *x)
         return;
     c->is_special = x->special != NULL;
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, versions[s->version]);
-    curl_easy_setopt(easy, CURLOPT_PROXY, s->proxy); /* "" also keeps libcurl from its own look */
+    curl_easy_setopt(easy, CURLOPT_PROXY,
+                     s->proxy_url); /* "" also keeps libcurl from its own look */
+    c->proxy_at = (struct curl_slist){.data = (char *)(uintptr_t)s->proxy_at};
+    curl_easy_setopt(easy, CURLOPT_RESOLVE, *s->proxy_at ? &c->proxy_at : NULL);
     curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, or_null(s->unix_socket));
     curl_easy_setopt(easy, CURLOPT_USERPWD, or_null(s->userpwd));
     curl_easy_setopt(easy, CURLOPT_AWS_SIGV4, or_null(s->sigv4));
@@ -602,6 +610,8 @@ static void on_transfer_done(struct tt_transfer *t, CURLcode result)
         long err = 0, verify = 0;
         curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &err);
         curl_easy_getinfo(easy, CURLINFO_SSL_VERIFYRESULT, &verify);
+        if (!verify)
+            curl_easy_getinfo(easy, CURLINFO_PROXY_SSL_VERIFYRESULT, &verify);
         tt_http_error_curl(&x->error, result, err, verify, c->error);
     }
     x->carrier = NULL;

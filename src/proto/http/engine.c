@@ -92,7 +92,7 @@ void tt_http_vu_iteration_end(struct tt_http_engine *e, struct tt_http_vu *hv)
         return;
     e->transport->session_free(e->carrier, hv->session);
     hv->session = NULL;
-    hv->address_turn = 0;
+    hv->address_turn = hv->proxy_turn = 0;
 }
 
 static bool engine_open(struct tt_http_engine *e, struct tt_err *err)

@@ -51,7 +51,9 @@ static inline bool tt_http_version_is_1(enum tt_http_version v)
 /* What only libcurl does, but for version 1.1. An empty text is none. */
 struct tt_http_special {
     enum tt_http_version version;
-    char proxy[512];       /* URL */
+    char proxy[512];       /* URL as the script has it */
+    char proxy_url[768];   /* the engine's: it, or the environment's, with a scheme and a port */
+    char proxy_at[512];    /* CURLOPT_RESOLVE's text for it, unless the URL has an address */
     char unix_socket[108]; /* path; as long as sun_path */
     char userpwd[512];     /* for NTLM and sigv4 */
     char sigv4[128];       /* CURLOPT_AWS_SIGV4's text */
