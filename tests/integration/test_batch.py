@@ -90,7 +90,9 @@ class Batch(Case):
           end
           expect(pcall(http.batch, url), false) expect(pcall(http.batch), false)
           local _, message = pcall(http.batch, { { url = url, bdoy = "x" } })
-          expect(message:match("did you mean 'body'"), "did you mean 'body'")""")
+          expect(message:match("did you mean 'body'"), "did you mean 'body'")
+          _, message = pcall(function() http.batch { url .. "/a", named = { "GET", url, nil, { tmeout = 1 } } } end)
+          expect(message:match("test.lua:%d+: http.batch: .*did you mean 'timeout'.*%(request named%)") ~= nil, true)""")
         self.assertEqual(len(self.server.requests), 0)
 
     def test_a_bad_url_stops_a_batch_before_anything_is_sent(self):

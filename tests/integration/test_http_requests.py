@@ -275,6 +275,8 @@ class Bodies(Requests):
           fails("a HEAD request has no body", function() http.request("HEAD", url, "x") end)
           fails("params.compression: 'gzip', 'deflate', 'br' or 'zstd'", function()
             http.post(url, "x", { compression = "George" }) end)
+          fails("params.compression: 'gzip', 'deflate', 'br' or 'zstd'", function()
+            http.get(url, { compression = "lzma" }) end)
           fails("params.compression: only a body in one piece", function()
             http.post(url, { f = http.file("x") }, { compression = "gzip" }) end)""")
         self.assertEqual(self.server.requests, [])

@@ -314,6 +314,8 @@ class Proxies(Routes):
         self.get(FAILS + """
           fails("params.proxy: an http://", function() http.get(url, { proxy = "127.0.0.1:3128" }) end)
           fails("params.proxy: a string", function() http.get(url, { proxy = 1 }) end)
+          fails("exclude each other", function()
+            http.get(url, { unix_socket = "/x", proxy = "http://127.0.0.1:1" }) end)
           fails("params.unix_socket: too long", function() http.get(url, { unix_socket = ("x"):rep(200) }) end)
           fails("params.http_version: '1.0', '1.1', '2'", function() http.get(url, { http_version = "4" }) end)""")
 

@@ -119,6 +119,14 @@ static void push_parts(lua_State *L)
         luaL_error(L, "http.batch: method: a method name is expected");
 }
 
+/* What l_read_entry says has no script line, being called from here; the key tells which one. */
+static void reraise(lua_State *L, int key)
+{
+    const char *message = lua_tostring(L, -1);
+    luaL_error(L, "%s (request %s)", message ? message : "http.batch",
+               luaL_tolstring(L, key, NULL));
+}
+
 /* The key and the request are on top; both are popped. */
 static void add_entry(lua_State *L, struct tt_http_batch *b)
 {
@@ -134,7 +142,8 @@ static void add_entry(lua_State *L, struct tt_http_batch *b)
     lua_remove(L, entry + 2);
     struct tt_http_call *c = tt__http_call_new(L, "http.batch", "GET");
     lua_pushlightuserdata(L, c);
-    lua_call(L, 5, 1);
+    if (lua_pcall(L, 5, 1, 0) != LUA_OK)
+        reraise(L, entry - 1);
     lua_rawseti(L, AT_TEXTS, i);
     tt_http_batch_add(b, c);
     lua_settop(L, entry - 2);

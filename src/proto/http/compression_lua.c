@@ -30,6 +30,8 @@ static void encode(lua_State *L, const struct tt__http_request *r, size_t coding
 {
     struct tt_http_call *c = r->call;
     size_t n;
+    if (lua_isnil(L, TT__ARG_BODY))
+        return;
     const char *body = lua_tolstring(L, TT__ARG_BODY, &n);
     tt_buf_clear(&c->wire);
     if (!tt_http_encode(coding, &c->wire, body, n))
@@ -57,9 +59,10 @@ void tt__http_compress(lua_State *L, const struct tt__http_request *r)
 {
     struct tt_http_call *c = r->call;
     size_t n;
-    if (!r->has_compression || lua_isnil(L, TT__ARG_BODY))
+    bool without = lua_isnil(L, TT__ARG_BODY); /* the names are looked at all the same */
+    if (!r->has_compression)
         return;
-    if (lua_type(L, TT__ARG_BODY) != LUA_TSTRING)
+    if (!without && lua_type(L, TT__ARG_BODY) != LUA_TSTRING)
         luaL_error(L, "%s: params.compression: only a body in one piece can be compressed",
                    r->what);
     lua_pushliteral(L, "");

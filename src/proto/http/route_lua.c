@@ -127,6 +127,8 @@ void tt__param_aws(lua_State *L, struct tt__http_request *r, const char *name)
 void tt__http_check_route(lua_State *L, const struct tt__http_request *r)
 {
     struct tt_http_call *c = r->call;
+    if (*c->special.unix_socket && *c->special.proxy)
+        luaL_error(L, "%s: params.unix_socket and params.proxy exclude each other", r->what);
     bool signs = c->auth == TT_HTTP_AUTH_SIGV4;
     if (signs != (*c->special.sigv4 != '\0'))
         luaL_error(L, "%s: params.auth = 'aws-sigv4' and params.aws go together", r->what);
