@@ -213,6 +213,8 @@ static void check_choices(struct build *b)
         tt__problem(&b->problems, "batch and batch_per_host: expected 0 (no limit) or more");
     if (o->set[TT_OPT_rps] && o->rps != 0 && !(o->rps >= 1e-6 && o->rps <= 1e9))
         tt__problem(&b->problems, "rps: expected 0 (no limit), or 1e-6 to 1e9");
+    if (o->max_url_names < 0)
+        tt__problem(&b->problems, "max_url_names: expected 0 (no limit) or more");
     if (o->max_decompression_ratio < 0)
         tt__problem(&b->problems, "max_decompression_ratio: expected 0 (no limit) or more");
 }

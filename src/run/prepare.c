@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "net/tls.h"
 #include "run/run_int.h"
 #include <errno.h>
 #include <stdio.h>
@@ -181,6 +182,17 @@ static bool check_machine(struct tt_run *r, struct tt_worker *w, struct tt_err *
     return vus < MANY_VUS || tt__memory_suffices(vus, tt__vu_bytes(w, err), err);
 }
 
+/* A file that no request could do without is missed before the first one. */
+static bool check_ca_file(const struct tt_options *o, struct tt_err *err)
+{
+    if (!o->ca_file || !*o->ca_file)
+        return true;
+    struct tt_tls_profile *p = tt_tls_profile_new(o, err);
+    bool ok = p != NULL;
+    tt_tls_profile_free(p);
+    return ok;
+}
+
 static bool prepare(struct tt_run *r, int argc, char **argv, char **environment,
                     enum tt_run_purpose purpose, struct probe *probe, struct tt_options *early,
                     struct tt_err *err)
@@ -209,7 +221,8 @@ static bool prepare(struct tt_run *r, int argc, char **argv, char **environment,
         return under_script(r, err);
     if (log_moved(&r->plan->opt) && !open_log(r, &r->plan->opt, err))
         return false;
-    if (purpose == TT_RUN_GO && !check_machine(r, probe->w, err))
+    if (purpose == TT_RUN_GO &&
+        (!check_ca_file(&r->plan->opt, err) || !check_machine(r, probe->w, err)))
         return false;
     tt_registry_freeze(r->registry);
     return true;

@@ -213,6 +213,15 @@ return M
         self.assertEqual(r.err.count("ran two"), 1)
         self.assertIn("thresholds are not judged", r.err)
 
+    def test_what_no_request_could_use_is_found_before_the_start(self):
+        self.write("t.lua", "return { default = function() print('started') end }")
+        for flag, message in (("--ca-file=nowhere.pem", "ca_file: no certificates in 'nowhere.pem'"),
+                              ("--max-url-names=-1", "max_url_names: expected 0 (no limit) or more")):
+            result = self.ttload("run", flag, "t.lua")
+            self.assertEqual(result.code, 104)
+            self.assertIn(message, result.err)
+            self.assertNotIn("started", result.err)
+
     def test_options_are_checked_all_the_same(self):
         self.write("t.lua", self.TEXT.replace("rate>0.9", "rate>>0.9"))
         self.assertEqual(self.ttload("run", "--dry-run", "t.lua").code, 104)
