@@ -73,7 +73,7 @@ void tt__fiber_release(struct tt_fiber *f)
     lua_settop(f->co, 0);
     tt_tags_hold(&f->tags, NULL);
     f->vu = NULL;
-    if (w->in->n_free_fibers < FREE_FIBERS_MAX) {
+    if (!f->hookless && w->in->n_free_fibers < FREE_FIBERS_MAX) {
         f->next = w->in->free_fibers;
         w->in->free_fibers = f;
         w->in->n_free_fibers++;
@@ -191,6 +191,7 @@ static void fiber_ended(struct tt_fiber *f, int status, int nresults)
             f->vu->in->aborted = true;
     }
     f->unwound = why != TT_UNWIND_NONE;
+    f->hookless = why == TT_UNWIND_RUNAWAY;
     tt_free(tt__unwind_take(w).message);
     char *text = tt_xstrdup(lua_tostring(f->co, -1));
     close_coroutine(f); /* what is on top of it now may be a handler's error */

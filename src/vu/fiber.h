@@ -24,6 +24,9 @@ struct tt_fiber {
     struct tt_fiber *prev, *next; /* of the VU */
     bool started, dead;
     bool unwound; /* FAILED by what nothing may catch: fail(), a runaway script */
+    /* A hook raised in the coroutine: Lua 5.4 calls none in it any more, not after a reset either,
+     * so that it could not be interrupted again. */
+    bool hookless;
 };
 
 /* Makes a fiber of vu that inherits tags and group of parent (NULL: the VU's base). Push the

@@ -179,8 +179,9 @@ function M.teardown() tt.log.info("torn down") end""")
 
     # A thread under ThreadSanitizer gets no signal while it only computes.
     @unittest.skipIf(os.environ.get("LANE") == "tsan", "signals are deferred in this lane")
-    def test_a_runaway_script_is_interrupted(self):
-        r = self.code(script('iterations = 1, max_cpu_time = "200ms"', "while true do end"))
+    def test_a_runaway_script_is_interrupted_each_time(self):
+        r = self.code(script('iterations = 3, max_cpu_time = "100ms", thresholds = { script_errors = { "count==3" } }',
+                             "while true do end"))
         self.assertEqual(r.code, 0, r.err)
         self.assertRegex(r.err, r"t\.lua:5.*")
 
