@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { REFUSED_STREAM = 7 }; /* RFC 9113, 7 */
+
 void tt_http_error_set(struct tt_http_error *e, int code, const char *text)
 {
     e->code = code;
@@ -191,6 +193,11 @@ void tt_http_error_curl(struct tt_http_error *e, CURLcode rc, long os_errno, lon
         tt_http_error_set(e, TT_HTTP_E_TOO_LARGE, "response headers too large");
         return;
     }
+    if (strstr(detail, "Connection died, tried")) { /* it sent the request anew each time */
+        tt_http_error_set(e, TT_HTTP_E_HTTP2_STREAM + 1 + REFUSED_STREAM,
+                          "http2: the server refuses the stream: REFUSED_STREAM");
+        return;
+    }
     switch ((int)rc) {
     case CURLE_COULDNT_CONNECT:
         tt_http_error_syscall(e, TT_HTTP_OP_DIAL, (int)os_errno);
@@ -201,8 +208,10 @@ void tt_http_error_curl(struct tt_http_error *e, CURLcode rc, long os_errno, lon
     case CURLE_OPERATION_TIMEDOUT:
         tt_http_error_set(e, TT_HTTP_E_TIMEOUT, "request timeout");
         return;
+    case CURLE_UNSUPPORTED_PROTOCOL: /* of the answer: the URL's is one of ours */
+        tt_http_error_malformed(e, "the response does not begin with an HTTP/1 status line");
+        return;
     case CURLE_URL_MALFORMAT:
-    case CURLE_UNSUPPORTED_PROTOCOL:
         set(e, TT_HTTP_E_BAD_URL, "invalid URL", detail);
         return;
     case CURLE_SEND_ERROR:

@@ -86,7 +86,10 @@ static void what_libcurl_says_is_kept_where_it_says_more(void **state)
     static const struct curl_case cases[] = {
         {CURLE_URL_MALFORMAT, 0, 0, "Port number was not a decimal number", 1020,
          "invalid URL: Port number was not a decimal number"},
-        {CURLE_UNSUPPORTED_PROTOCOL, 0, 0, "no ftp", 1020, "invalid URL: no ftp"},
+        {CURLE_UNSUPPORTED_PROTOCOL, 0, 0, "Empty reply", 1000,
+         "malformed HTTP response: the response does not begin with an HTTP/1 status line"},
+        {CURLE_RECV_ERROR, 0, 0, "Connection died, tried 5 times before giving up", 1638,
+         "http2: the server refuses the stream: REFUSED_STREAM"},
         {CURLE_OUT_OF_MEMORY, 0, 0, "Out of memory", 1710, "response headers too large: a line"},
         {CURLE_RECV_ERROR, 0, 0, "Too large response headers: 309000 > 307200", 1710,
          "response headers too large"},
