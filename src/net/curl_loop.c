@@ -21,8 +21,6 @@
 #include <stddef.h>
 #include <unistd.h>
 
-#define IDLE_CONNECTIONS_PER_POOL 100L
-
 struct watch {
     uv_poll_t poll;
     struct tt_curl *owner;
@@ -229,7 +227,7 @@ static int on_prereq(void *arg, char *peer_ip, char *local_ip, int peer_port, in
     return CURL_PREREQFUNC_OK;
 }
 
-struct tt_curl *tt_curl_new(struct tt_loop *loop, struct tt_err *err)
+struct tt_curl *tt_curl_new(struct tt_loop *loop, size_t max_idle, struct tt_err *err)
 {
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
         tt_err_set(err, TT_EXIT_OTHER, "libcurl does not start");
@@ -249,7 +247,8 @@ struct tt_curl *tt_curl_new(struct tt_loop *loop, struct tt_err *err)
     curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, c);
     curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_timer_request);
     curl_multi_setopt(multi, CURLMOPT_TIMERDATA, c);
-    curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, IDLE_CONNECTIONS_PER_POOL);
+    curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS,
+                      max_idle < INT32_MAX ? (long)max_idle : INT32_MAX);
     return c;
 }
 

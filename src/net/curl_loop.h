@@ -26,7 +26,8 @@ struct tt_transfer {
     struct tt_transfer *next_fresh;
 };
 
-struct tt_curl *tt_curl_new(struct tt_loop *loop, struct tt_err *err);
+/* max_idle: connections that each share keeps. */
+struct tt_curl *tt_curl_new(struct tt_loop *loop, size_t max_idle, struct tt_err *err);
 /* No transfer may be running; every share and easy handle is gone. The loop then needs a drain: its
  * poll handles are closing. */
 void tt_curl_free(struct tt_curl *c);

@@ -211,6 +211,9 @@ static void check_choices(struct build *b)
                     (long long)o->max_redirects);
     if (o->batch < 0 || o->batch_per_host < 0)
         tt__problem(&b->problems, "batch and batch_per_host: expected 0 (no limit) or more");
+    if (o->max_idle_connections < 0 || o->max_idle_per_host < 0)
+        tt__problem(&b->problems,
+                    "max_idle_connections and max_idle_per_host: expected 0 (no limit) or more");
     if (o->set[TT_OPT_rps] && o->rps != 0 && !(o->rps >= 1e-6 && o->rps <= 1e9))
         tt__problem(&b->problems, "rps: expected 0 (no limit), or 1e-6 to 1e9");
     if (o->max_url_names < 0)

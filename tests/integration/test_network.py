@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Where connections may go, from where, and by which address: the same for HTTP and WebSocket."""
 import os
+import threading
 import time
 
 from ttload_case import Case, HttpServer, WsServer, certificate
@@ -50,6 +51,20 @@ class Network(Case):
           M.options = { scenarios = { one = { executor = "per-vu-iterations", vus = 4 } } }""")
         self.assertEqual(sorted(self.sources), ["127.0.0.2", "127.0.0.2", "127.0.0.5", "127.0.0.6"])
 
+    def test_each_vu_has_its_source_address_over_tls_too(self):
+        secure = HttpServer(self.answer)
+        self.addCleanup(secure.stop)
+        secure.use_tls(*certificate(self.folder))
+        self.passes(f"""
+          http.get("{secure.url}/") http.get("https://any.localhost:{secure.port}/")""", "--local-ips",
+                    "127.0.0.2,127.0.0.4/30", "--insecure-skip-tls-verify", head="""
+          M.options = { scenarios = { one = { executor = "per-vu-iterations", vus = 3 } } }""")
+        self.assertEqual(sorted(self.sources), ["127.0.0.2", "127.0.0.2", "127.0.0.5", "127.0.0.5", "127.0.0.6", "127.0.0.6"])
+
+    def test_a_source_address_that_fails_over_tls_is_a_dial_error(self):
+        for address, code in (("192.0.2.1", 1213), ("::1", 1213)):
+            self.passes(f'expect(http.get("https://127.0.0.1:{self.http.port}/").error_code, {code})', "--local-ips", address)
+
     def test_a_source_address_of_another_host_is_a_dial_error(self):
         self.passes(f"""
           local r = http.get("{self.http.url}/")
@@ -97,6 +112,60 @@ class Network(Case):
         for text in ("local_ips: '10.0.0.300'", "dns: select: 'last': expected one of first, random, round_robin",
                      "block_hostnames: 'a*b'"):
             self.assertIn(text, result.err)
+
+
+class Idle(Case):
+    """Connections between requests: how many are kept, and how long."""
+
+    def setUp(self):
+        super().setUp()
+        self.together = threading.Barrier(6)
+        self.servers = [HttpServer(self.answer), HttpServer(self.answer)]
+        self.servers[1].use_tls(*certificate(self.folder))
+        for s in self.servers:
+            self.addCleanup(s.stop)
+
+    def answer(self, h, body):
+        if h.path == "/together":
+            self.together.wait(30)
+        h.send(200, b"ok")
+
+    def connections(self, body, *arguments):
+        """How many the plain server and the one with TLS have seen."""
+        before = [s.connections for s in self.servers]
+        plain, secure = (s.port for s in self.servers)
+        self.passes(f"""
+          for scheme, port in pairs {{ http = {plain}, https = {secure} }} do
+            local function get(host) expect(http.get(scheme .. "://" .. host .. ".localhost:" .. port .. "/").status, 200) end
+            {body}
+          end""", "--insecure-skip-tls-verify", *arguments)
+        return [s.connections - b for s, b in zip(self.servers, before)]
+
+    def test_as_many_are_kept_as_the_options_say(self):
+        visits = 'for _ = 1, 2 do for _, host in ipairs { "a", "b", "c" } do get(host) end end'
+        self.assertEqual(self.connections(visits), [3, 3])
+        for limit in "--max-idle-connections", "--batch":
+            plain, secure = self.connections(visits, limit, "2")
+            self.assertEqual(plain, 6)
+            self.assertGreater(secure, 3)  # those of libcurl, which has the first of each host, count apart
+        self.assertEqual(self.connections(visits, "--batch", "2", "--max-idle-connections", "0"), [3, 3])
+
+    def test_those_of_one_host_have_a_limit(self):
+        for limit in ("--max-idle-per-host", "2"), ("--batch", "40"):
+            n = self.servers[0].connections
+            self.passes(f"""
+              local list = {{}}
+              for i = 1, 6 do list[i] = "{self.servers[0].url}/together" end
+              for _ = 1, 2 do for _, r in ipairs(http.batch(list)) do expect(r.status, 200) end end""", *limit)
+            self.assertEqual(self.servers[0].connections - n, 10 if "2" in limit else 6)
+
+    def test_they_are_closed_when_they_were_idle_too_long(self):
+        waits = 'get("a") tt.sleep(2.5) get("a")'
+        self.assertEqual(self.connections(waits), [1, 1])
+        self.assertEqual(self.connections(waits, "--idle-timeout", "1s"), [2, 2])
+
+    def test_limits_are_numbers_from_0(self):
+        self.assertIn("expected 0 (no limit) or more", self.script("", "--max-idle-per-host=-1").err)
 
 
 class Tls(Case):

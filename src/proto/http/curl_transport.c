@@ -275,6 +275,14 @@ static void set_tls(struct transport *t, CURL *easy)
     }
 }
 
+/* libcurl looks when it wants a connection. */
+static long max_age(const struct tt_options *opt)
+{
+    uint64_t ns = tt_http_idle_limits_of(opt).timeout_ns;
+    uint64_t seconds = ns ? (ns + TT_NS_PER_S - 1) / TT_NS_PER_S : MAX_IDLE_SECONDS;
+    return seconds < MAX_IDLE_SECONDS ? (long)seconds : MAX_IDLE_SECONDS;
+}
+
 static struct carrier *carrier_new(struct transport *t)
 {
     struct carrier *c = tt_xcalloc(1, sizeof *c);
@@ -290,7 +298,7 @@ static struct carrier *carrier_new(struct transport *t)
     /* A script's Expect header holds nothing back, as in k6 */
     curl_easy_setopt(easy, CURLOPT_EXPECT_100_TIMEOUT_MS, 1L);
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
-    curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, (long)MAX_IDLE_SECONDS);
+    curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, max_age(opt));
     curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
     curl_easy_setopt(easy, CURLOPT_HEADERDATA, c);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
@@ -657,7 +665,7 @@ static bool curl_dialled(void *self, const struct tt_http_exchange *x)
 
 static void *curl_open(struct tt_loop *loop, const struct tt_options *opt, struct tt_err *err)
 {
-    struct tt_curl *curl = tt_curl_new(loop, err);
+    struct tt_curl *curl = tt_curl_new(loop, tt_http_idle_limits_of(opt).total, err);
     if (!curl)
         return NULL;
     struct transport *t = tt_xcalloc(1, sizeof *t);

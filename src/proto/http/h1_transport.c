@@ -17,10 +17,7 @@
 #include "proto/http/h1_upload.h"
 #include <string.h>
 
-enum {
-    READ_BYTES = 64 * 1024,
-    IDLE_MAX = 100 /* connections of a session */
-};
+enum { READ_BYTES = 64 * 1024 };
 
 struct transport {
     struct tt_loop *loop;
@@ -28,7 +25,8 @@ struct transport {
     struct tt_resolver *resolver; /* for addresses: names are looked up by the engine */
     struct tt_net *net;
     struct tt_tls_profile *tls; /* NULL until https is asked for */
-    struct tt_buf out;          /* the head of the request that is being written */
+    struct tt_http_idle_limits idle;
+    struct tt_buf out; /* the head of the request that is being written */
     char in[READ_BYTES], piece[TT_H1_PIECE];
 };
 
@@ -39,6 +37,7 @@ struct link {
     struct session *session;
     struct tt_http_exchange *x; /* NULL: idle */
     struct link *prev, *next;   /* among the idle */
+    struct tt_timer timer;      /* of idle_timeout */
     struct tt_h1_reader reader;
     struct tt_h1_upload upload;
     uint64_t sent_before, received_before;
@@ -69,6 +68,7 @@ static void unlink_idle(struct link *k)
     *(k->prev ? &k->prev->next : &s->newest) = k->next;
     *(k->next ? &k->next->prev : &s->oldest) = k->prev;
     k->prev = k->next = NULL;
+    tt_timer_stop(k->t->loop, &k->timer);
     s->n--;
 }
 
@@ -84,11 +84,45 @@ static void drop_idle(struct link *k)
     link_close(k);
 }
 
+static void on_idle_timeout(struct tt_timer *t)
+{
+    drop_idle((struct link *)((char *)t - offsetof(struct link, timer)));
+}
+
+static bool same_host(const struct link *k, bool https, struct tt_slice authority)
+{
+    return k->https == https && k->n == authority.n &&
+           tt_strnieq(k->authority, authority.p, authority.n);
+}
+
+/* The oldest go, first of k's host, where its limit is reached. */
+static void make_room(const struct link *k)
+{
+    const struct session *s = k->session;
+    const struct tt_http_idle_limits *limits = &k->t->idle;
+    const struct tt_slice authority = {k->authority, k->n};
+    struct link *oldest = NULL;
+    size_t n = 0;
+    if (s->n >= limits->per_host) {
+        for (struct link *i = s->newest; i; i = i->next)
+            if (same_host(i, k->https, authority)) {
+                oldest = i;
+                n++;
+            }
+        if (n >= limits->per_host)
+            drop_idle(oldest);
+    }
+    if (s->n >= limits->total)
+        drop_idle(s->oldest);
+}
+
 static void keep(struct link *k)
 {
     struct session *s = k->session;
-    if (s->n == IDLE_MAX)
-        drop_idle(s->oldest);
+    const struct tt_http_idle_limits *limits = &k->t->idle;
+    make_room(k);
+    if (limits->timeout_ns)
+        tt_timer_start(k->t->loop, &k->timer, tt_now_ns() + limits->timeout_ns);
     k->next = s->newest;
     *(k->next ? &k->next->prev : &s->oldest) = k;
     s->newest = k;
@@ -98,8 +132,7 @@ static void keep(struct link *k)
 static struct link *take_idle(struct session *s, bool https, struct tt_slice authority)
 {
     struct link *k = s->newest;
-    while (k && !(k->https == https && k->n == authority.n &&
-                  tt_strnieq(k->authority, authority.p, authority.n)))
+    while (k && !same_host(k, https, authority))
         k = k->next;
     if (k)
         unlink_idle(k);
@@ -364,6 +397,7 @@ static void dial(struct transport *t, struct session *s, struct tt_http_exchange
     k->t = t;
     k->session = s;
     k->https = x->https;
+    tt_timer_init(&k->timer, on_idle_timeout);
     k->n = authority.n;
     memcpy(k->authority, authority.p, authority.n);
     attach(k, x);
@@ -452,6 +486,7 @@ static void *h1_open(struct tt_loop *loop, const struct tt_options *opt, struct 
     (void)err;
     t->loop = loop;
     t->opt = opt;
+    t->idle = tt_http_idle_limits_of(opt);
     t->resolver = tt_resolver_new(loop, NULL);
     t->net = tt_net_new(loop, t->resolver);
     tt_buf_init(&t->out, TT_H1_REQUEST_MAX);

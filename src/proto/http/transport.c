@@ -53,6 +53,25 @@ static int slot(const struct tt_http_exchange *x)
     return old ? OLD : x->part;
 }
 
+static size_t limit_of(const struct tt_options *opt, enum tt_opt_id own, int64_t v, int64_t usual)
+{
+    if (opt->layer[own] == TT_LAYER_DEFAULT)
+        v = usual;
+    return v > 0 ? (size_t)v : SIZE_MAX;
+}
+
+struct tt_http_idle_limits tt_http_idle_limits_of(const struct tt_options *opt)
+{
+    if (!opt)
+        return (struct tt_http_idle_limits){20, 6, 0};
+    return (struct tt_http_idle_limits){
+        .total = limit_of(opt, TT_OPT_max_idle_connections, opt->max_idle_connections, opt->batch),
+        .per_host =
+            limit_of(opt, TT_OPT_max_idle_per_host, opt->max_idle_per_host, opt->batch_per_host),
+        .timeout_ns = opt->idle_timeout,
+    };
+}
+
 static void *both_open(struct tt_loop *loop, const struct tt_options *opt, struct tt_err *err)
 {
     struct both *b = tt_xcalloc(1, sizeof *b);

@@ -117,6 +117,14 @@ static inline bool tt_http_exchange_empty(const struct tt_http_exchange *x)
     return x->upload && !x->upload_len && !x->source;
 }
 
+/* How many idle connections a session may keep, and how long; from the options. */
+struct tt_http_idle_limits {
+    size_t total, per_host; /* SIZE_MAX: no limit */
+    uint64_t timeout_ns;    /* 0: none */
+};
+struct tt_http_idle_limits tt_http_idle_limits_of(
+    const struct tt_options *opt); /* NULL: defaults */
+
 struct tt_http_transport {
     const char *name;
     /* One per worker. NULL options: library defaults. */
