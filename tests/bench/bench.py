@@ -28,19 +28,36 @@ events {{ worker_connections 4096; }}
 http {{ access_log off; keepalive_requests 100000000;
   client_body_temp_path {folder}; proxy_temp_path {folder}; fastcgi_temp_path {folder};
   uwsgi_temp_path {folder}; scgi_temp_path {folder};
-  server {{ listen 127.0.0.1:{port};{tls} location / {{ return 200 "0123456789012345678901234567890123456789"; }} }} }}
+  server {{ listen 127.0.0.1:{port}{tls}; root {folder}; location = / {{ return 200 "0123456789012345678901234567890123456789"; }} }} }}
 """
 HTTP_LUA = """
 local http = require "ttload.http"
-local M = { options = { vus = 50, iterations = %d, discard_response_bodies = true } }
-function M.default() http.get("%s") end
+local url, body, ten, old = "%(url)s", ("x"):rep(1024), {}, { http_version = "1.1" }
+for i = 1, 10 do ten[i] = url end
+local M = { options = { vus = 50, iterations = %(n)d, discard_response_bodies = true, insecure_skip_tls_verify = true,
+  batch_per_host = 10, no_connection_reuse = %(fresh)s } }
+function M.default() %(call)s end
 return M
 """
 HTTP_K6 = """
 import http from 'k6/http';
-export const options = { vus: 50, iterations: %d, discardResponseBodies: true };
-export default function () { http.get('%s'); }
+const url = '%(url)s', body = 'x'.repeat(1024), ten = Array(10).fill(url), old = {};
+export const options = { vus: 50, iterations: %(n)d, discardResponseBodies: true, insecureSkipTLSVerify: true,
+  batchPerHost: 10, noConnectionReuse: %(fresh)s };
+export default function () { %(call)s; }
 """
+WRK_POST = 'wrk.method = "POST"\nwrk.body = ("x"):rep(1024)\n'
+# title, server, path, call, requests of each, iterations of ours, way of curl_loop (None: it cannot), is wrk asked?
+HTTP_CASES = (
+    ("HTTP GET, keep-alive", "http", "", "http.get(url)", 1, 100000, "get", True),
+    ("HTTP GET over TLS, keep-alive", "https", "", "http.get(url)", 1, 100000, "get", True),
+    ("HTTP GET over TLS, keep-alive, http_version 1.1", "https", "", "http.get(url, old)", 1, 100000, "get", True),
+    ("HTTP GET, a new TLS connection each", "https", "", "http.get(url)", 1, 8000, "fresh", False),
+    ("HTTP POST of 1 KB, keep-alive", "http", "", "http.post(url, body)", 1, 100000, "post", True),
+    ("HTTP GET of 100 KB, discarded, keep-alive", "http", "100k", "http.get(url)", 1, 40000, "get", True),
+    ("HTTP/2 batch of 10", "h2", "", "http.batch(ten)", 10, 5000, None, False),
+)
+HTTP_MARKS = {"HTTP GET, keep-alive": {"bare libcurl": (1.35, True), "wrk": (2.2, True)}}
 WS_LUA = """
 local ws = require "ttload.ws"
 local text = ("x"):rep(%d)
@@ -100,6 +117,13 @@ KEEP_ALIVE_LUA = """
 local tt, http = require "ttload", require "ttload.http"
 return { options = { insecure_skip_tls_verify = true,
     scenarios = { s = { executor = "constant-vus", vus = %d, duration = "60s", graceful_stop = "0s" } } },
+  default = function() http.get("%s") tt.sleep(60) end }
+"""
+ARRIVING_LUA = """
+local tt, http = require "ttload", require "ttload.http"
+local n = %d
+return { options = { insecure_skip_tls_verify = true, scenarios = { s = { executor = "ramping-vus", start_vus = 1,
+    stages = { { duration = "2s", target = n }, { duration = "58s", target = n } }, graceful_stop = "0s" } } },
   default = function() http.get("%s") tt.sleep(60) end }
 """
 KEEP_ALIVE_K6 = """
@@ -231,15 +255,19 @@ class Bench:
         tls = ""
         folder = self.path(scheme)
         os.makedirs(folder)
-        if scheme == "https":
+        os.chmod(self.folder, 0o755)
+        with open(f"{folder}/100k", "wb") as f:
+            f.write(b"x" * 100 * 1024)
+        if scheme != "http":
             subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
                             "-keyout", f"{folder}/key.pem", "-out", f"{folder}/cert.pem", "-subj", "/CN=localhost"],
                            check=True, stderr=subprocess.DEVNULL)
-            tls = f" ssl on; ssl_certificate {folder}/cert.pem; ssl_certificate_key {folder}/key.pem;"
+            tls = (f" ssl{' http2' if scheme == 'h2' else ''}; ssl_certificate {folder}/cert.pem;"
+                   f" ssl_certificate_key {folder}/key.pem; ssl_protocols TLSv1.2 TLSv1.3")
         conf = self.path(scheme + ".conf", NGINX.format(folder=folder, port=port, tls=tls))
         self.start("nginx", "-c", conf, "-g", "daemon off;")
         wait_port(port)
-        self.urls[scheme] = f"{scheme}://127.0.0.1:{port}/"
+        self.urls[scheme] = f"{'http' if scheme == 'http' else 'https'}://127.0.0.1:{port}/"
         return self.urls[scheme]
 
     def ws_server(self):
@@ -261,23 +289,33 @@ class Bench:
         return self.wss
 
     def http(self):
-        url = self.nginx("http")
-        n = 20000 if self.short else 100000
         curl_loop = self.compile("curl_loop", "-lcurl")
-        script = self.path("http.lua", HTTP_LUA % (n, url))
-        k6_script = self.path("http.js", HTTP_K6 % (n // 4, url))
+        for case in HTTP_CASES:
+            self.http_case(curl_loop, *case)
+        self.notes.append("https servers: TLS 1.3, a P-256 certificate; nobody resumes TLS sessions. VUs that arrive before the first answer of "
+                          "an https origin that speaks HTTP/1.1 only have their connections over libcurl, unless they ask for 1.1")
+
+    def http_case(self, curl_loop, title, server, path, call, each, n, way, with_wrk):
+        url = self.nginx(server) + path
+        n = n // 5 if self.short else n
+        words = {"url": url, "n": n, "call": call, "fresh": "true" if way == "fresh" else "false"}
+        script, k6_script = self.path("http.lua", HTTP_LUA % words), self.path("http.js", HTTP_K6 % {**words, "n": n // 4})
 
         def wrk():
-            seconds, out = self.cpu("wrk", "-t1", "-c50", "-d2s" if self.short else "-d5s", url)
+            script = ("-s", self.path("post.lua", WRK_POST)) if way == "post" else ()
+            seconds, out = self.cpu("wrk", "-t1", "-c50", "-d2s" if self.short else "-d5s", *script, url)
             return seconds * 1e6 / int(re.search(r"(\d+) requests in", out).group(1))
 
-        runs = {"ttload": lambda: self.cpu(self.ttload, "run", "--quiet", "--workers", "1", script)[0] * 1e6 / n,
-                "bare libcurl": lambda: self.cpu(curl_loop, url, "50", str(n))[0] * 1e6 / n, "wrk": wrk}
+        runs = {"ttload": lambda: self.cpu(self.ttload, "run", "--quiet", "--workers", "1", script)[0] * 1e6 / n / each}
+        if way:
+            runs["bare libcurl"] = lambda: self.cpu(curl_loop, url, "50", str(n), way)[0] * 1e6 / n
+        if with_wrk:
+            runs["wrk"] = wrk
         if self.k6:
             runs["k6"] = lambda: self.cpu(self.k6, "run", "--quiet", "--no-summary", "--no-usage-report",
-                                          k6_script)[0] * 1e6 / (n // 4)
-        self.compare("HTTP GET, keep-alive, 50 VUs: client CPU per request", "us", runs, "less is better",
-                     {"bare libcurl": (1.35, True), "wrk": (2.2, True), "k6": (0.5, True)})
+                                          k6_script)[0] * 1e6 / (n // 4) / each
+        self.compare(f"{title}, 50 VUs: client CPU per request", "us", runs, "less is better",
+                     {**HTTP_MARKS.get(title, {}), **({} if way == "fresh" else {"k6": (0.5, True)})})
 
     def ws(self):
         port = self.ws_server().rsplit(":", 1)[1]
@@ -379,6 +417,10 @@ class Bench:
                 runs["k6"] = lambda per_vu=per_vu: per_vu(6, (self.k6, "run", "--quiet", "--no-summary"), "m.js", KEEP_ALIVE_K6)
             self.compare(f"memory of {vus} VUs asleep with an open {scheme} connection, per VU", "KiB", runs,
                          "less is better", {"k6": (0.1, True)} if scheme == "http" else {}, at_most=mark)
+        title = f"memory of {vus} VUs asleep with an open https connection, which arrive within 2 s, per VU"
+        print(f"\n{title} (KiB, less is better)", flush=True)
+        self.row(title, "KiB", "ttload", [
+            per_vu(4, (self.ttload, "run", "--quiet"), "m.lua", ARRIVING_LUA) for _ in range(self.rounds)], 58)
         self.rounds = rounds
 
     def engine(self):

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* The least that a client on libcurl costs: N easy handles on one multi handle, each sends the next
- * GET when the last is answered. curl_loop URL HANDLES REQUESTS */
+ * request when the last is answered. curl_loop URL HANDLES REQUESTS get|post|fresh; post: 1 KB
+ * each; fresh: a new connection each */
 #include <curl/curl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static size_t drop(char *p, size_t size, size_t n, void *arg)
 {
@@ -14,8 +17,11 @@ static size_t drop(char *p, size_t size, size_t n, void *arg)
 
 int main(int argc, char **argv)
 {
-    if (argc != 4)
+    char body[1024];
+    if (argc != 5)
         return 2;
+    bool posts = strcmp(argv[4], "post") == 0, fresh = strcmp(argv[4], "fresh") == 0;
+    memset(body, 'x', sizeof body);
     long handles = strtol(argv[2], NULL, 10), left = strtol(argv[3], NULL, 10), done = 0;
     int running = 0, queued;
     curl_global_init(CURL_GLOBAL_DEFAULT);
@@ -26,6 +32,17 @@ int main(int argc, char **argv)
         curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, drop);
         curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, drop);
         curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
+        curl_easy_setopt(e, CURLOPT_CAPATH, NULL);
+        curl_easy_setopt(e, CURLOPT_CAINFO, NULL);
+        curl_easy_setopt(e, CURLOPT_SSL_VERIFYPEER, 0L);
+        curl_easy_setopt(e, CURLOPT_SSL_VERIFYHOST, 0L);
+        curl_easy_setopt(e, CURLOPT_SSL_SESSIONID_CACHE, 0L);
+        curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, fresh ? 1L : 0L);
+        curl_easy_setopt(e, CURLOPT_FORBID_REUSE, fresh ? 1L : 0L);
+        if (posts) {
+            curl_easy_setopt(e, CURLOPT_POSTFIELDS, body);
+            curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE, (long)sizeof body);
+        }
         curl_multi_add_handle(multi, e);
     }
     do {
