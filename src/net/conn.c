@@ -453,6 +453,7 @@ static void open_event(struct tt_conn_int *in, bool failing, int events)
     in->gone = &gone;
     in->sock.drained = false;
     in->sock.failing = failing;
+    in->turn_bytes = 0;
     if (in->read_wants_write && events & TT_POLL_WRITE) {
         in->read_wants_write = false;
         readable = true;

@@ -38,6 +38,7 @@ struct tt_conn_int {
     size_t out_at;
     struct tt_ready later; /* failed() or readable() from the ready list */
     bool *gone;            /* set by tt_conn_close while an owner's callback runs */
+    size_t turn_bytes;     /* read since the last event */
     uint8_t state;         /* enum tt__conn_state */
     int armed;             /* what is watched for */
     bool want_read, eof, read_wants_write, write_wants_read, told;

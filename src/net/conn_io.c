@@ -12,7 +12,10 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
-enum { JOIN_BYTES = 4096 }; /* two pieces up to this become one TLS record */
+enum {
+    JOIN_BYTES = 4096,   /* two pieces up to this become one TLS record */
+    TURN_BYTES = 1 << 20 /* read at most in one turn of the loop, and what the last call asks for */
+};
 
 ssize_t tt__sock_read(struct tt__sock *s, void *p, size_t n)
 {
@@ -106,6 +109,15 @@ static enum tt_conn_result read_plain(struct tt_conn_int *in, void *p, size_t n,
     return read_failed(in);
 }
 
+/* A peer that sends faster than we read must not keep the worker from its other work: after so much
+ * the watcher, which is level-triggered, tells again in the next turn. It knows nothing of what
+ * OpenSSL has read already, nor of what is left at a socket with an error; both end soon. */
+static bool turn_is_over(const struct tt_conn_int *in)
+{
+    return in->turn_bytes >= TURN_BYTES && !in->sock.failing &&
+           !(in->ssl && SSL_has_pending(in->ssl));
+}
+
 enum tt_conn_result tt_conn_read(struct tt_conn *c, void *p, size_t n, size_t *got)
 {
     struct tt_conn_int *in = c->in;
@@ -114,10 +126,11 @@ enum tt_conn_result tt_conn_read(struct tt_conn *c, void *p, size_t n, size_t *g
         return TT_CONN_EOF;
     if (in->told)
         return TT_CONN_FAILED;
-    if (in->dial)
+    if (in->dial || turn_is_over(in))
         return TT_CONN_AGAIN;
     enum tt_conn_result r = in->ssl ? read_tls(in, p, n, got) : read_plain(in, p, n, got);
     c->received_bytes += *got;
+    in->turn_bytes += *got;
     return r;
 }
 

@@ -64,6 +64,7 @@ struct fixture {
     uint16_t port;
     int opens, drains, fails, ends;
     bool close_in_opened, close_in_readable, close_in_drained;
+    size_t to_feed, most_in_a_call; /* the peer sends on while it is read */
     struct tt_buf got;
     struct tt_tls_info tls;
 };
@@ -88,8 +89,14 @@ static void on_readable(struct tt_conn *c)
         f->ends++;
         return;
     }
-    while ((r = tt_conn_read(c, p, sizeof p, &n)) == TT_CONN_DONE)
+    size_t before = f->got.len;
+    while ((r = tt_conn_read(c, p, sizeof p, &n)) == TT_CONN_DONE) {
         tt_buf_append(&f->got, p, n);
+        ssize_t fed = f->to_feed ? send(f->peer, p, n, MSG_DONTWAIT | MSG_NOSIGNAL) : 0;
+        f->to_feed -= fed > 0 ? (size_t)fed : 0;
+    }
+    if (f->got.len - before > f->most_in_a_call)
+        f->most_in_a_call = f->got.len - before;
     if (r == TT_CONN_EOF || r == TT_CONN_FAILED)
         f->ends++;
 }
@@ -185,6 +192,19 @@ static void opens_and_carries_both_ways(void **state)
     assert_null(tls.version);
     assert_null(tls.peer);
     assert_int_equal(f->drains, 0);
+}
+
+static void a_peer_that_never_stops_does_not_hold_the_loop(void **state)
+{
+    struct fixture *f = *state;
+    const size_t first = 128 * 1024, more = 8 << 20;
+    char *piece = tt_xcalloc(1, first);
+    open_plain(f);
+    f->to_feed = more;
+    assert_int_equal(send(f->peer, piece, first, 0), first);
+    tt_free(piece);
+    UNTIL(f, !f->to_feed && f->got.len == first + more);
+    assert_true(f->most_in_a_call < more / 2);
 }
 
 static void stamps_are_in_order(void **state)
@@ -731,6 +751,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         T(opens_and_carries_both_ways),
+        T(a_peer_that_never_stops_does_not_hold_the_loop),
         T(stamps_are_in_order),
         T(refused_is_told_with_its_number),
         T(next_address_is_tried),
