@@ -92,8 +92,9 @@ static void on_readable(struct tt_conn *c)
     size_t before = f->got.len;
     while ((r = tt_conn_read(c, p, sizeof p, &n)) == TT_CONN_DONE) {
         tt_buf_append(&f->got, p, n);
-        ssize_t fed = f->to_feed ? send(f->peer, p, n, MSG_DONTWAIT | MSG_NOSIGNAL) : 0;
-        f->to_feed -= fed > 0 ? (size_t)fed : 0;
+        size_t more = n < f->to_feed ? n : f->to_feed;
+        if (more) /* what was read has made room for it */
+            f->to_feed -= (size_t)send(f->peer, p, more, MSG_NOSIGNAL);
     }
     if (f->got.len - before > f->most_in_a_call)
         f->most_in_a_call = f->got.len - before;
