@@ -17,6 +17,7 @@
 ---@field timestamp? string|{ field: string, unit?: "ms"|"s"|"us"|"ns" } # when a JSON message was sent: ws_msg_latency
 ---@field jar? ttload.http.CookieJar # instead of the VU's
 ---@field tls_server_name? string # SNI, and the name that is verified, instead of the URL's host
+---@field proxy? string|false # instead of the environment's
 ---@field unix_socket? string # a path to connect to, whatever the URL's host
 ---@field subprotocols? string|string[]
 ---@field timeout? number|string # of the handshake, "60s"

@@ -12,6 +12,7 @@
 #include "base/memory.h"
 #include "base/str.h"
 #include "net/conn_int.h"
+#include "net/curl_loop.h"
 #include "net/poller.h"
 #include "net/source.h"
 #include <arpa/inet.h>
@@ -31,6 +32,7 @@ struct tt_net {
     struct tt_loop *loop;
     struct tt_resolver *resolver;
     struct tt_poller *poller;
+    struct tt_curl *curl; /* for proxies; NULL: none was wanted yet */
     size_t open;
     size_t securing, most_securing; /* TLS handshakes under way; the most of this storm */
 };
@@ -66,6 +68,7 @@ void tt_net_free(struct tt_net *n)
         return;
     TT_ASSERT(n->open == 0 && n->securing == 0);
     tt_poller_free(n->poller);
+    tt_curl_free(n->curl);
     tt_free(n);
 }
 
@@ -303,6 +306,34 @@ static void dial_unix(struct tt_conn_int *in, const char *path)
     dial_next(in);
 }
 
+void tt__conn_take(struct tt_conn_int *in, int fd)
+{
+    in->sock.fd = fd;
+    in->state = TT__CONN_CONNECTING; /* which has succeeded: the next event says so */
+    int e = fd < 0 ? 0 : watch(in);
+    if (e) {
+        tt__conn_error_sys(in->c, "socket", e);
+        close_socket(in);
+    }
+    if (fd < 0 || e)
+        tt__conn_die(in);
+}
+
+static void dial_proxy(struct tt_conn_int *in, const struct tt_conn_target *target)
+{
+    struct tt_err err = {0};
+    struct tt_net *n = in->net;
+    in->c->at.looked_up = in->c->at.begin; /* the proxy's matter */
+    if (tt_strnieq(target->proxy, "https://", 8))
+        tt__conn_error(in->c, 1200, "proxy: no WebSocket goes through an https:// proxy");
+    else if (!n->curl && !(n->curl = tt_curl_new(n->loop, 1, &err)))
+        tt__conn_error(in->c, 1200, "proxy: %s", err.text);
+    if (in->c->error.code)
+        tt__conn_die(in);
+    else
+        tt__proxy_dial(in, n->curl, target);
+}
+
 void tt_conn_open(struct tt_conn *c, struct tt_net *n, const struct tt_conn_target *target,
                   const struct tt_conn_events *events, void *owner)
 {
@@ -334,6 +365,8 @@ void tt_conn_open(struct tt_conn *c, struct tt_net *n, const struct tt_conn_targ
     }
     if (target->unix_path)
         dial_unix(in, target->unix_path);
+    else if (target->proxy)
+        dial_proxy(in, target);
     else
         tt_resolve(n->resolver, &d->lookup, d->host, d->port);
 }
@@ -497,6 +530,7 @@ void tt_conn_close(struct tt_conn *c, bool abort)
     if (in->gone)
         *in->gone = true;
     tt_loop_unready(in->net->loop, &in->later);
+    tt__proxy_cancel(in);
     if (in->dial)
         tt_resolve_cancel(in->net->resolver, &in->dial->lookup);
     free_dial(in);

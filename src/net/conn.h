@@ -38,7 +38,8 @@ struct tt_conn_target {
     struct tt_tls_sessions *sessions; /* to resume one, and for new ones; NULL: none is resumed */
     const struct tt_tls_profile *tls; /* NULL: plain */
     const char *unix_path;            /* connect to this socket, not to the host; NULL: TCP */
-    const struct tt_ip *local;        /* source address; NULL: the system chooses */
+    const char *proxy; /* http://, socks4://, socks4a://, socks5://, socks5h:// URL; NULL: none */
+    const struct tt_ip *local; /* source address; NULL: the system chooses */
 };
 struct tt_conn {
     const struct tt_conn_events *events;

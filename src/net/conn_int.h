@@ -28,10 +28,12 @@ enum tt__conn_state {
 };
 
 struct tt__dial;
+struct tt__proxy;
 struct tt_conn_int {
     struct tt_conn *c;
     struct tt_net *net;
-    struct tt__dial *dial; /* NULL once open */
+    struct tt__dial *dial;   /* NULL once open */
+    struct tt__proxy *proxy; /* it is being asked; NULL: no (more) */
     struct tt__sock sock;
     SSL *ssl;
     struct tt_buf out; /* not yet taken by the socket, from out_at on */
@@ -50,6 +52,12 @@ void tt__conn_arm(struct tt_conn_int *in); /* watches for what the state asks fo
 void tt__conn_die(struct tt_conn_int *in);
 void tt__conn_error(struct tt_conn *c, int code, const char *fmt, ...) TT_PRINTF(3, 4);
 void tt__conn_error_sys(struct tt_conn *c, const char *op, int err);
+
+/* conn_proxy.c; no callback of the owner before it returns. */
+struct tt_curl;
+void tt__proxy_dial(struct tt_conn_int *in, struct tt_curl *curl, const struct tt_conn_target *to);
+void tt__proxy_cancel(struct tt_conn_int *in);
+void tt__conn_take(struct tt_conn_int *in, int fd); /* what it has got; -1: the error is noted */
 
 enum tt__io { TT__IO_DONE, TT__IO_AGAIN, TT__IO_FAILED };
 enum tt__io tt__conn_flush(struct tt_conn_int *in); /* DONE: nothing is queued any more */

@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "base/exitcode.h"
 #include "base/memory.h"
+#include <fcntl.h>
 #include <stddef.h>
 #include <unistd.h>
 
@@ -54,6 +55,14 @@ static void stamp_fresh(struct tt_curl *c)
     }
 }
 
+static int duplicate(CURL *easy, CURLcode result)
+{
+    curl_socket_t fd = CURL_SOCKET_BAD;
+    if (result == CURLE_OK)
+        curl_easy_getinfo(easy, CURLINFO_ACTIVESOCKET, &fd);
+    return fd == CURL_SOCKET_BAD ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 0);
+}
+
 static void collect(struct tt_curl *c)
 {
     CURLMsg *m;
@@ -64,6 +73,8 @@ static void collect(struct tt_curl *c)
         void *owner = NULL;
         curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&owner);
         struct tt_transfer *t = owner;
+        if (t->take)
+            t->taken = duplicate(easy, result); /* libcurl closes its own with the next call */
         curl_multi_remove_handle(c->multi, easy);
         t->running = false;
         t->done(t, result);

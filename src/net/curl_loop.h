@@ -22,6 +22,9 @@ struct tt_transfer {
     void (*sent)(
         struct tt_transfer *t); /* sent_ns has been stamped; may start transfers; or NULL */
     bool running;
+    bool
+        take; /* CURLOPT_CONNECT_ONLY: done finds a duplicate of the socket in taken, the owner's */
+    int taken;            /* -1: none */
     struct tt_curl *curl; /* these two are curl_loop's own */
     struct tt_transfer *next_fresh;
 };

@@ -9,6 +9,7 @@ import subprocess
 import threading
 
 import websockets
+from proxies import Proxy
 from ttload_case import TTLOAD, Case, WsServer, certificate
 from ws_cases import TEXT, frame
 from ws_raw import RawServer
@@ -515,6 +516,39 @@ return {
           local _, e = ws.open("ws://name.test/x", {{ unix_socket = "{path}2" }})
           expect(e.message, "dial unix {path}2: connect: no such file or directory")
           expect(pcall(ws.open, "ws://name.test/x", {{ unix_socket = ("x"):rep(108) }}), false)""")
+
+    def test_proxies_are_dialled_through(self):
+        cert, key = certificate(self.folder)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(cert, key)
+        secure = WsServer(serve, ssl=context)
+        plain, socks, tls = Proxy(self.server.port), Proxy(self.server.port, socks=True), Proxy(secure.port)
+        for server in (secure, plain, socks, tls):
+            self.addCleanup(server.stop)
+        body = f"""
+          local function echo(u, proxy)
+            local s = assert(ws.open(u, {{ proxy = proxy }}))
+            s:send("x") expect(s:receive("5s"), "x") s:close() s:receive()
+          end
+          echo("ws://name.test/echo", "http://bob:pa%20ss@{plain.host}")
+          echo("ws://name.test:81/echo", "socks5h://{socks.host}")
+          echo("wss://localhost/echo", "http://{tls.host}")
+          local _, e = ws.open("ws://forbidden/", {{ proxy = "http://{plain.host}" }})
+          expect(e.kind, "connect") expect(e.message:match("403"), "403")
+          _, e = ws.open("ws://name.test/", {{ proxy = "http://127.0.0.1:1" }}) expect(e.error_code, 1212)
+          _, e = ws.open("ws://name.test/", {{ proxy = "http://no-such-proxy.invalid" }}) expect(e.error_code, 1101)
+          for _, bad in ipairs {{ "ftp://x", "https://x", true, "" }} do
+            expect(pcall(ws.open, "ws://x/", {{ proxy = bad }}), false)
+          end
+          ws.connect("ws://name.test/echo", nil, function(s) s:on("open", function() s:close() end) end)
+          _, e = ws.open("ws://name.invalid/echo", {{ proxy = false }}) expect(e.error_code, 1101)
+          ws.open("ws://name.test/echo", {{ proxy = "http://{plain.host}", timeout = "1ms" }})"""
+        self.passes(body, "--ca-file", cert, env={"HTTP_PROXY": "http://" + plain.host})
+        self.assertEqual(plain.seen[:3], ["CONNECT name.test:80 HTTP/1.1", "CONNECT forbidden:80 HTTP/1.1",
+                                          "CONNECT name.test:80 HTTP/1.1"])
+        self.assertIn("Proxy-Authorization: Basic Ym9iOnBhIHNz", plain.headers[0])
+        self.assertEqual(socks.seen, [(b"name.test", 81)])
+        self.assertEqual(tls.seen, ["CONNECT localhost:443 HTTP/1.1"])
 
     def test_wss_verifies_the_certificate(self):
         cert, key = certificate(self.folder)

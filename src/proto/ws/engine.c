@@ -9,6 +9,7 @@
 void tt_ws_engine_init(struct tt_ws_engine *e, struct tt_worker *w)
 {
     *e = (struct tt_ws_engine){.w = w, .opt = w->plan ? &w->plan->opt : NULL};
+    e->proxies = tt_http_proxies_of_environment();
     tt_buf_init(&e->write, FRAME_MAX);
     tt_buf_init(&e->packed, FRAME_MAX);
 }

@@ -4,6 +4,7 @@
 #pragma once
 #include "net/conn.h"
 #include "net/tls.h"
+#include "proto/http/proxies.h"
 #include "proto/ws/deflate.h"
 #include "vu/vu.h"
 
@@ -20,6 +21,7 @@ struct tt_ws_engine {
     struct tt_buf write;        /* scratch: a message's frames, or the request */
     struct tt_buf packed;       /* scratch: a compressed message */
     struct tt_ws_streams streams;
+    struct tt_http_proxies proxies;
     struct tt_ws_socket *live; /* sockets whose connection is not closed yet */
 };
 

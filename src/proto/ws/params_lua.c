@@ -157,6 +157,22 @@ static void read_server_name(lua_State *L, struct tt_ws_config *c, const char *w
     c->server_name = lua_tostring(L, -1); /* the script's table keeps it */
 }
 
+/* A URL, or false for none, whatever the environment says. */
+static void read_proxy(lua_State *L, struct tt_ws_config *c, const char *what)
+{
+    static const char *const schemes[] = {"http://", "socks4://", "socks4a://", "socks5://",
+                                          "socks5h://"};
+    c->proxy = lua_isboolean(L, -1) && !lua_toboolean(L, -1) ? "" : NULL;
+    for (size_t i = 0; lua_type(L, -1) == LUA_TSTRING && i < sizeof schemes / sizeof *schemes; i++)
+        if (tt_strnieq(lua_tostring(L, -1), schemes[i], strlen(schemes[i])))
+            c->proxy = lua_tostring(L, -1); /* the script's table keeps it */
+    if (!c->proxy || (*c->proxy && strlen(c->proxy) != lua_rawlen(L, -1)))
+        luaL_error(L,
+                   "%s: params.proxy: an http://, socks4://, socks4a://, socks5:// or socks5h:// "
+                   "URL, or false for none, is expected",
+                   what);
+}
+
 static void read_redirects(lua_State *L, struct tt_ws_config *c, const char *what)
 {
     int is_int;
@@ -266,6 +282,7 @@ static const struct {
     {"headers", read_headers},
     {"jar", read_jar},
     {"max_message_size", read_max_size},
+    {"proxy", read_proxy},
     {"redirects", read_redirects},
     {"scope", read_scope},
     {"subprotocols",

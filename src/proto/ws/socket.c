@@ -279,6 +279,7 @@ struct tt_ws_socket *tt_ws_open(struct tt_ws_engine *e, struct tt_vu *vu,
         return NULL;
     }
     s->hs->lines = tt_xstrdup(c->lines);
+    s->hs->proxy = c->proxy ? tt_xstrdup(c->proxy) : NULL;
     s->hs->unix_path = c->unix_path ? tt_xstrdup(c->unix_path) : NULL;
     s->hs->server_name = c->server_name ? tt_xstrdup(c->server_name) : NULL;
     s->hs->http = tt_vu_state(vu, &tt_module_http);

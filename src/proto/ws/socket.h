@@ -75,6 +75,7 @@ struct tt_ws_config {
     const struct tt_tags *tags;
     struct tt_http_jar *jar; /* NULL: the VU's */
     const char *server_name; /* TLS: instead of the URL's host; NULL: that */
+    const char *proxy;       /* URL; "" none; NULL: as the environment says */
     const char *unix_path;   /* dial this socket instead of the URL's host; NULL: do not */
     bool keep;               /* over iterations */
 };

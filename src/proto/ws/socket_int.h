@@ -13,6 +13,7 @@ struct tt_ws_handshake {
     struct tt_http_url url; /* of http_url */
     char key[25];
     char *lines, *subprotocols;
+    char *proxy;                  /* URL, "" none; NULL: the environment's */
     char *unix_path;              /* NULL: none */
     char *server_name;            /* NULL: the URL's host */
     struct tt_http_vu *http;      /* the VU's */

@@ -20,11 +20,20 @@ void tt__ws_handshake_free(struct tt_ws_socket *s)
     tt_buf_fini(&s->hs->http_url);
     tt_free(s->hs->lines);
     tt_free(s->hs->subprotocols);
+    tt_free(s->hs->proxy);
     tt_free(s->hs->unix_path);
     tt_free(s->hs->server_name);
     tt_http_jar_unref(s->hs->jar);
     tt_free(s->hs);
     s->hs = NULL;
+}
+
+static const char *proxy_for(const struct tt_ws_socket *s)
+{
+    const char *proxy = s->hs->proxy;
+    if (!proxy)
+        return tt_http_proxy_for(&s->engine->proxies, &s->hs->url);
+    return *proxy ? proxy : NULL;
 }
 
 void tt__ws_dial(struct tt_ws_socket *s)
@@ -39,6 +48,7 @@ void tt__ws_dial(struct tt_ws_socket *s)
     const struct tt_conn_target target = {.host = host,
                                           .port = url->port,
                                           .unix_path = s->hs->unix_path,
+                                          .proxy = proxy_for(s),
                                           .tls = url->https ? s->engine->tls : NULL,
                                           .server_name = s->hs->server_name,
                                           .sessions =
