@@ -120,6 +120,33 @@ function B:reset() end
 ---@return ttload.ws.backoff
 function M.backoff(options) end
 
+---@class ttload.ws.fanout
+local F = {}
+---The message is about to be sent.
+---@param id string|number
+function F:sent(id) end
+---A receiver has got it.
+---@param id string|number
+function F:received(id) end
+
+---How long one message takes to many receivers, on any VU of the process.
+---@param name string
+---@param options { receivers: integer, timeout?: number|string }
+---@return ttload.ws.fanout
+function M.fanout(name, options) end
+
+---@class ttload.ws.storm
+local W = {}
+---Waits for the time, drops the socket, waits a part of the jitter.
+---@param socket? ttload.ws.socket
+function W:strike(socket) end
+---The VU is connected again: ws_reconnect_duration.
+function W:recovered() end
+
+---@param options? { at?: number|string, jitter?: number|string }
+---@return ttload.ws.storm
+function M.storm(options) end
+
 ---Returns when the socket has closed and its handlers have returned; raises what one of them raised.
 ---@param url string
 ---@param params ttload.ws.params?

@@ -54,6 +54,11 @@ typedef uint32_t tt_metric_id; /* index in the registry */
     X(ws_request_latency, TT_TREND, TT_TIME)                                                       \
     X(ws_request_failed, TT_RATE, TT_DEFAULT)                                                      \
     X(ws_dropped_ticks, TT_COUNTER, TT_DEFAULT)                                                    \
+    X(ws_fanout, TT_TREND, TT_TIME)                                                                \
+    X(ws_fanout_first, TT_TREND, TT_TIME)                                                          \
+    X(ws_fanout_last, TT_TREND, TT_TIME)                                                           \
+    X(ws_fanout_incomplete, TT_RATE, TT_DEFAULT)                                                   \
+    X(ws_reconnect_duration, TT_TREND, TT_TIME)                                                    \
     X(data_sent, TT_COUNTER, TT_DATA)                                                              \
     X(data_received, TT_COUNTER, TT_DATA)
 

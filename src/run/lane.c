@@ -43,11 +43,47 @@ static char *summary_text(const cJSON *data)
     return tt_summary_text(data, false, TT_SUMMARY_COMPACT);
 }
 
+/* What a worker tells another one. */
+struct mail {
+    struct tt_letter letter;
+    struct tt__lane *to;
+    void (*fn)(struct tt_worker *w, const void *message);
+    char message[];
+};
+
+static void read_mail(struct tt_letter *l)
+{
+    struct mail *m = (struct mail *)(void *)l;
+    if (m->to->w) /* else it is closed already */
+        m->fn(m->to->w, m->message);
+    tt_free(m);
+}
+
+static void post(struct tt_worker *w, unsigned to, void (*fn)(struct tt_worker *, const void *),
+                 const void *message, size_t n)
+{
+    const struct tt__lane *lane = w->user;
+    struct mail *m = tt_xmalloc(sizeof *m + n);
+    *m = (struct mail){.to = &lane->run->lanes[to], .fn = fn};
+    m->letter.deliver = read_mail;
+    memcpy(m->message, message, n);
+    if (!tt_loop_post(m->to->loop, &m->letter))
+        tt_free(m);
+}
+
+static unsigned n_workers(const struct tt_worker *w)
+{
+    const struct tt__lane *lane = w->user;
+    return lane->run->n_lanes;
+}
+
 const struct tt_services tt__services = {
     .abort_test = abort_test,
     .fail_test = fail_test,
     .instance_facts = tt__instance_facts,
     .scenario_facts = tt__scenario_facts,
+    .post = post,
+    .n_workers = n_workers,
     .summary_text = summary_text,
 };
 

@@ -37,6 +37,12 @@ struct tt_services {
     /* Cheap, and exact for this worker; other workers' counts as of a moment ago. */
     void (*instance_facts)(const struct tt_worker *w, struct tt_instance_facts *out);
     void (*scenario_facts)(const struct tt_vu *vu, struct tt_scenario_facts *out);
+    /* Has fn(worker number `to`, a copy of message) called on that worker's thread, soon; not when
+     * the test is at its end by then. */
+    void (*post)(struct tt_worker *w, unsigned to,
+                 void (*fn)(struct tt_worker *to, const void *message), const void *message,
+                 size_t n);
+    unsigned (*n_workers)(const struct tt_worker *w); /* of this process */
     /* Standard summary text for k6-shaped data; the caller frees it. */
     char *(*summary_text)(const struct cJSON *data);
 };

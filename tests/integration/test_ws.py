@@ -8,6 +8,8 @@ import ssl
 import subprocess
 import threading
 
+import aiohttp
+import aiohttp.web
 import websockets
 from proxies import Proxy
 from ttload_case import TTLOAD, Case, WsServer, certificate
@@ -44,6 +46,46 @@ async def refuse(path, headers):
     if path == "/hang":
         await asyncio.sleep(1)
     return None
+
+
+class AioServer:
+    """An echo server of aiohttp."""
+
+    def __init__(self):
+        self.loop, ready = asyncio.new_event_loop(), threading.Event()
+        self.thread = threading.Thread(target=self.run, args=(ready,))
+        self.thread.start()
+        ready.wait()
+
+    @staticmethod
+    async def echo(request):
+        ws = aiohttp.web.WebSocketResponse(protocols=["p1"], compress=request.path == "/deflate")
+        await ws.prepare(request)
+        async for m in ws:
+            if m.data == "bye":
+                await ws.close(code=4002, message=b"so long")
+            elif m.type == aiohttp.WSMsgType.TEXT:
+                await ws.send_str(m.data)
+            else:
+                await ws.send_bytes(m.data)
+        return ws
+
+    def run(self, ready):
+        asyncio.set_event_loop(self.loop)
+        app = aiohttp.web.Application()
+        app.router.add_get("/{path}", self.echo)
+        runner = aiohttp.web.AppRunner(app)
+        self.loop.run_until_complete(runner.setup())
+        self.loop.run_until_complete(aiohttp.web.TCPSite(runner, "127.0.0.1", 0).start())
+        self.url = f"ws://127.0.0.1:{runner.addresses[0][1]}"
+        ready.set()
+        self.loop.run_forever()
+        self.loop.run_until_complete(runner.cleanup())
+        self.loop.close()
+
+    def stop(self):
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self.thread.join()
 
 
 class Ws(Case):
@@ -270,6 +312,27 @@ class Ws(Case):
           local s = ws.open("{server.url}/big", {{ compression = "deflate", max_message_size = 1000 }})
           expect(s:receive("5s"), nil) expect(s.close_code, 1009)""")
 
+    def test_a_server_of_aiohttp_is_understood(self):
+        server = AioServer()
+        self.addCleanup(server.stop)
+        result = self.passes(f"""
+          for _, path in ipairs {{ "/echo", "/deflate" }} do
+            local s = assert(ws.open("{server.url}" .. path, {{ subprotocols = {{ "p0", "p1" }}, compression = {{}} }}))
+            expect(s.subprotocol, "p1")
+            expect(s.headers["Sec-Websocket-Extensions"] ~= nil, path == "/deflate")
+            for _, n in ipairs {{ 0, 1, 125, 126, 65535, 65536, 1000000 }} do
+              local text = ("é"):rep(n // 2) .. ("x"):rep(n % 2)
+              s:send(text) expect(s:receive("20s"), text)
+              s:send_binary(text) local got, kind = s:receive("20s") expect(got, text) expect(kind, "binary")
+            end
+            s:ping() s:send("after") expect(s:receive("20s"), "after")
+            s:send("bye") expect(s:receive("20s"), nil) expect(s.close_code, 4002) expect(s.close_reason, "so long")
+          end
+          local s, e = ws.open("{server.url}/a/b") expect(s, nil) expect(e.status, 404)
+          s = ws.open("{server.url}/echo") s:close(4000, "own") s:receive("20s")
+          expect(s.close_code, 1000)  -- aiohttp answers with a code of its own""")
+        self.assertGreater(result.values("ws_ping")["min"], 0)
+
     def test_long_messages_go_out_in_fragments(self):
         frames = []
 
@@ -478,6 +541,76 @@ class Ws(Case):
             expect(pcall(ws.backoff, o), false)
           end""")
         self.assertEqual(len(calls), 4)
+
+    def test_a_fan_out_is_measured_over_workers(self):
+        members = set()
+
+        async def room(ws, _path):
+            members.add(ws)
+            try:
+                async for message in ws:
+                    for member in list(members):
+                        await member.send(message)
+            except websockets.ConnectionClosed:
+                pass
+            finally:
+                members.discard(ws)
+
+        server = WsServer(room)
+        self.addCleanup(server.stop)
+        result = self.passes(f"""
+          local s = ws.open("{server.url}/room")
+          if require("ttload.execution").vu.id_in_test == 1 then
+            tt.sleep("500ms")  -- the others' time to come
+            for id = 1, 5 do
+              for _, f in ipairs {{ all, more }} do f:sent(id) end
+              s:send(tostring(id))
+            end
+          end
+          for _ = 1, 5 do
+            local id = s:receive("20s")
+            for _, f in ipairs {{ all, more }} do f:received(id) end
+          end
+          tt.sleep("500ms")  -- more's timeout
+          expect(pcall(all.sent, all, ""), false) expect(pcall(all.sent, all, "a\\nb"), false)
+          expect(pcall(ws.fanout, "x", {{}}), false) expect(pcall(ws.fanout, "x", {{ receivers = 0 }}), false)""",
+                             "--workers", "3", head="""
+M.options = { submetrics = { "ws_fanout_last{fanout:chat}" },
+              scenarios = { s = { executor = "per-vu-iterations", vus = 6 } } }
+local all, more = ws.fanout("chat", { receivers = 6 }), ws.fanout("more", { receivers = 7, timeout = "300ms" })
+""")
+        self.assertEqual(result.values("ws_fanout_last{fanout:chat}"), result.values("ws_fanout_last"))
+        self.assertGreater(result.values("ws_fanout_last")["min"], 0)
+        self.assertGreaterEqual(result.values("ws_fanout_last")["max"], result.values("ws_fanout_first")["max"])
+        self.assertEqual(result.values("ws_fanout_incomplete")["rate"], 0.5)
+
+    def test_a_storm_drops_all_at_a_time_and_measures_until_they_are_back(self):
+        frames = []
+
+        def serve_raw(c):
+            c.request()
+            c.accept()
+            frames.append(c.frame())
+            c.finish()
+
+        server = RawServer(serve_raw)
+        self.addCleanup(server.stop)
+        result = self.passes(f"""
+          local storm = ws.storm {{ at = "300ms", jitter = "100ms" }}
+          expect(pcall(storm.recovered, storm), false)
+          local s = ws.open("{server.url}/")
+          local reader = tt.spawn(function() return s:receive() end)
+          storm:strike(s)
+          local _, why = reader:wait() expect(why, "closed") expect(s.close_code, 1006)
+          s = ws.open("{server.url}/")
+          storm:recovered()
+          s:close() s:receive()
+          expect(pcall(storm.strike, storm, {{}}), false) expect(pcall(ws.storm, {{ at = -1 }}), false)""",
+                             "--vus", "3", "--iterations", "3")
+        self.assertEqual(sorted(f is None for f in frames), [False] * 3 + [True] * 3)
+        took = result.values("ws_reconnect_duration")
+        self.assertGreater(took["min"], 0)
+        self.assertGreaterEqual(result.json()["metrics"]["iteration_duration"]["values"]["min"], 300)
 
     def test_the_limit_of_open_files_is_raised_or_warned_of(self):
         script = self.write("many.lua", """

@@ -123,8 +123,7 @@ class WsFaulty(Case):
     # too much, too fast
 
     def flood(self, data, limit=64 * MIB):
-        """(server, sent): sends data again and again until the script's side closes, after which it reads all that
-        comes; sent[0] counts."""
+        """(server, sent): sends data again and again until the script closes; sent[0] counts."""
         sent = [0]
 
         def then(c):

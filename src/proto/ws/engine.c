@@ -9,6 +9,7 @@
 void tt_ws_engine_init(struct tt_ws_engine *e, struct tt_worker *w)
 {
     *e = (struct tt_ws_engine){.w = w, .opt = w->plan ? &w->plan->opt : NULL};
+    tt_ws_fanouts_init(&e->fanouts, w);
     e->proxies = tt_http_proxies_of_environment();
     tt_buf_init(&e->write, FRAME_MAX);
     tt_buf_init(&e->packed, FRAME_MAX);
@@ -18,6 +19,7 @@ void tt_ws_engine_fini(struct tt_ws_engine *e)
 {
     while (e->live)
         tt_ws_drop(e->live);
+    tt_ws_fanouts_fini(&e->fanouts);
     if (e->net) {
         tt_net_free(e->net);
         tt_resolver_free(e->resolver);

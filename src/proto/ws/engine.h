@@ -6,6 +6,7 @@
 #include "net/tls.h"
 #include "proto/http/proxies.h"
 #include "proto/ws/deflate.h"
+#include "proto/ws/fanout.h"
 #include "vu/vu.h"
 
 enum { TT_WS_READ_BYTES = 64 * 1024 };
@@ -22,6 +23,7 @@ struct tt_ws_engine {
     struct tt_buf packed;       /* scratch: a compressed message */
     struct tt_ws_streams streams;
     struct tt_http_proxies proxies;
+    struct tt_ws_fanouts fanouts;
     struct tt_ws_socket *live; /* sockets whose connection is not closed yet */
 };
 

@@ -367,6 +367,12 @@ void tt_ws_close(struct tt_ws_socket *s, unsigned code, const char *reason, size
     tt_timer_start(s->engine->w->loop, &s->timer, tt_now_ns() + TT__WS_CLOSE_WAIT_NS);
 }
 
+void tt_ws_lose(struct tt_ws_socket *s)
+{
+    static const char why[] = "the connection was dropped by the script";
+    tt__ws_finish(s, 1006, why, sizeof why - 1, false);
+}
+
 void tt_ws_detach(struct tt_ws_socket *s, bool sampled)
 {
     if (!sampled)

@@ -149,6 +149,8 @@ bool tt_ws_ping(struct tt_ws_socket *s, const char *data, size_t n);
 /* Starts the closing handshake; the CLOSE event follows when the peer answers, or in 5 s. Any code
  * is sent; 1005: none. */
 void tt_ws_close(struct tt_ws_socket *s, unsigned code, const char *reason, size_t n);
+/* Lost at once, without a Close, as by a fault of the network: 1006. */
+void tt_ws_lose(struct tt_ws_socket *s);
 /* The script is done with it: closes with 1001 and settles everything now; it lingers without a VU.
  * sampled: the session's duration is recorded. */
 void tt_ws_detach(struct tt_ws_socket *s, bool sampled);

@@ -24,6 +24,12 @@ void tt__ws_socket_push(lua_State *L, struct tt__ws_script *x)
     b->x = x; /* the caller's reference */
 }
 
+struct tt__ws_script *tt__ws_socket_at(lua_State *L, int idx)
+{
+    const struct box *b = luaL_testudata(L, idx, SOCKET_TYPE);
+    return b ? b->x : NULL;
+}
+
 /* Upvalue 1 of every method is the metatable: comparing with it is cheaper than its name. */
 static struct tt__ws_script *check(lua_State *L)
 {

@@ -195,10 +195,16 @@ static int l_connect(lua_State *L)
 
 static int open_ws(lua_State *L)
 {
-    static const luaL_Reg functions[] = {
-        {"open", l_open}, {"connect", l_connect}, {"backoff", tt__ws_l_backoff}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"open", l_open},
+                                         {"connect", l_connect},
+                                         {"backoff", tt__ws_l_backoff},
+                                         {"fanout", tt__ws_l_fanout},
+                                         {"storm", tt__ws_l_storm},
+                                         {NULL, NULL}};
     tt__ws_socket_open(L);
     tt__ws_backoff_open(L);
+    tt__ws_fanout_open(L);
+    tt__ws_storm_open(L);
     luaL_newmetatable(L, ERROR_TYPE);
     lua_pushcfunction(L, l_error_tostring);
     lua_setfield(L, -2, "__tostring");

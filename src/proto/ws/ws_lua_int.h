@@ -74,7 +74,8 @@ struct tt__ws_script {
 };
 
 /* socket_lua.c */
-void tt__ws_socket_open(lua_State *L); /* makes the metatable */
+void tt__ws_socket_open(lua_State *L);                         /* makes the metatable */
+struct tt__ws_script *tt__ws_socket_at(lua_State *L, int idx); /* NULL: it is none */
 void tt__ws_socket_push(lua_State *L, struct tt__ws_script *x);
 int tt__ws_push_message(lua_State *L, struct tt_ws_event *ev); /* text, kind; frees ev */
 void tt__ws_push_headers(lua_State *L, const struct tt_ws_socket *s);
@@ -112,6 +113,14 @@ void tt__ws_request_left(struct tt__ws_wait *wait, bool cancelled);
 /* backoff_lua.c */
 int tt__ws_l_backoff(lua_State *L);
 void tt__ws_backoff_open(lua_State *L); /* makes the metatable */
+
+/* fanout_lua.c */
+int tt__ws_l_fanout(lua_State *L);
+void tt__ws_fanout_open(lua_State *L);
+
+/* storm_lua.c */
+int tt__ws_l_storm(lua_State *L);
+void tt__ws_storm_open(lua_State *L);
 
 /* timers.c */
 void tt__ws_timers_drop(struct tt__ws_script *x);
