@@ -157,6 +157,22 @@ return {
   end,
 }
 """
+SCALE_LUA = """
+local ws, json = require "ttload.ws", require "ttload.json"
+return {
+  options = { local_ips = { "127.0.0.2-127.0.0.9" },
+              scenarios = { s = { executor = "constant-vus", vus = %d, duration = "%ds", graceful_stop = 0 } } },
+  default = function()
+    local s = assert(ws.open("%s"))
+    s:every("1s", function() s:send("0123456789012345678901234567890123456789") end)
+    for _ in s:messages() do end
+  end,
+  handle_summary = function(data)
+    local function count(name) return data.metrics[name] and data.metrics[name].values.count or 0 end
+    return { stdout = json.encode { sessions = count("ws_sessions"), received = count("ws_msgs_received") } }
+  end,
+}
+"""
 SLEEP_K6 = """
 import { sleep } from 'k6';
 export const options = { scenarios: { s: { executor: 'constant-vus', vus: %d, duration: '60s', gracefulStop: '0s' } } };
@@ -394,6 +410,38 @@ class Bench:
         self.memory_http()
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
+    def ws_scale(self):
+        """As many sockets as this process may have files, with a message a second each."""
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        sockets, seconds = min(1000 if self.short else 19000, hard - 1000), 30
+        url = self.ws_server()
+        one = self.peak(self.path("one.lua", SCALE_LUA % (1, 3, url)))[0]
+        memory, cpu, out = self.peak(self.path("scale.lua", SCALE_LUA % (sockets, seconds, url)))
+        if out["sessions"] != sockets:
+            raise RuntimeError(f"{out['sessions']} of {sockets} sockets were opened")
+        title = f"{sockets} sockets of one process, a message a second each"
+        print(f"\n{title}", flush=True)
+        self.row(title + ": memory per VU and socket", "KiB", "ttload", [(memory - one) / sockets])
+        self.row(title + ": answers per second", "thousands", "ttload", [out["received"] / seconds / 1000])
+        self.row(title + ": client CPU per message and its answer", "us", "ttload", [cpu * 1e6 / out["received"]])
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+    def peak(self, script):
+        """(KiB at most, CPU seconds, summary) of a run."""
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        p = subprocess.Popen([self.ttload, "run", "--quiet", script], cwd=self.folder, stdin=subprocess.DEVNULL,
+                             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        most = 0
+        while p.poll() is None:
+            with open(f"/proc/{p.pid}/status", encoding="utf-8") as f:
+                m = re.search(r"VmRSS:\s+(\d+)", f.read())
+            most = max(most, int(m.group(1)) if m else 0)
+            time.sleep(0.2)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        return most, cpu, json.loads(p.stdout.read())
+
     def memory_wss(self):
         (url, ca), vus, rounds = self.wss_server(), 1000, 2
         run = (self.ttload, "run", "--quiet", "--ca-file", ca)
@@ -479,7 +527,7 @@ class Bench:
         return "\n".join(lines).rstrip() + "\n"
 
 
-PARTS = ("engine", "lateness", "http", "ws", "memory")
+PARTS = ("engine", "lateness", "http", "ws", "memory", "ws-scale")
 
 
 def wait_port(port):
@@ -506,7 +554,7 @@ def main():
     bench = Bench(arguments)
     try:
         for part in arguments.part or PARTS:
-            getattr(bench, part)()
+            getattr(bench, part.replace("-", "_"))()
         if not bench.k6:
             bench.notes.append("k6 was not found on PATH")
         if arguments.write:
