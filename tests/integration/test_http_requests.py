@@ -170,9 +170,9 @@ class Expectations(Requests):
           for _, s in ipairs { 200, 503 } do http.get(url .. "/status/" .. s, { response_callback = cb }) end
           http.get("http://127.0.0.1:1/", { response_callback = http.expected_statuses(0) })""", head="""
           M.options.submetrics = { "http_reqs{expected_response:true}", "http_reqs{expected_response:false}" }""")
-        self.assertEqual(self.judged(result), 0.5)
-        self.assertEqual(result.values("http_reqs{expected_response:true}")["count"], 3)
-        self.assertEqual(result.values("http_reqs{expected_response:false}")["count"], 3)
+        self.assertEqual(self.judged(result), 2 / 6)
+        self.assertEqual(result.values("http_reqs{expected_response:true}")["count"], 4)
+        self.assertEqual(result.values("http_reqs{expected_response:false}")["count"], 2)
 
     def test_without_a_callback_nothing_is_judged(self):
         result = self.get("""
@@ -263,6 +263,11 @@ class Bodies(Requests):
     def test_an_expect_header_is_sent_and_holds_nothing_back(self):
         self.get('expect(http.post(url, "x", { headers = { Expect = "100-continue" } }).status, 200) http.post(url, "x")')
         self.assertEqual([r[2].get("Expect") for r in self.server.requests], ["100-continue", None])
+
+    def test_a_method_is_any_token(self):
+        self.get("""
+          for _, m in ipairs { "get", "M-SEARCH", "X+1!" } do expect(http.request(m, url).status, 501) end
+          for _, m in ipairs { "", "A B", "A/B", "A\\n" } do expect(pcall(http.request, m, url), false) end""")
 
     def test_misuse_names_what_is_wrong(self):
         self.get(FAILS + """

@@ -144,7 +144,8 @@ static int l_options(lua_State *L)
 
 bool tt__http_is_method(lua_State *L, int idx)
 {
-    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_";
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                                  "0123456789!#$%&'*+-.^_`|~"; /* RFC 9110's tokens */
     size_t n;
     if (lua_type(L, idx) != LUA_TSTRING)
         return false;

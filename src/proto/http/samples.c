@@ -38,9 +38,8 @@ static enum tt_http_verdict verdict(const struct tt_http_sample *s)
 {
     if (!s->expected->judged)
         return TT_HTTP_UNJUDGED;
-    return s->status->code && tt_http_expected_has(s->expected, s->status->code)
-               ? TT_HTTP_EXPECTED
-               : TT_HTTP_UNEXPECTED;
+    return tt_http_expected_has(s->expected, s->status->code) ? TT_HTTP_EXPECTED
+                                                              : TT_HTTP_UNEXPECTED;
 }
 
 /* Static text; NULL: without TLS, or nobody wants to know. */
