@@ -8,7 +8,7 @@ import re
 import tempfile
 
 from certificates import Authority
-from harness import Failed, Own, expect, lua, milliseconds, options, snake
+from harness import Failed, Own, Skip, expect, lua, milliseconds, ns, options, snake
 from http_server import Servers
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -22,6 +22,12 @@ OWN = {
     "err-timeout-invalid": "wrong parameters raise at the script's line",
     "err-bad-compression": "wrong parameters raise at the script's line",
 }
+# What the options say when nobody has set them: the file's name for it -> ours, and how the file writes it.
+FACTS = {"max_redirects_default": ("max_redirects", int), "batch_default": ("batch", int),
+         "batch_per_host_default": ("batch_per_host", int), "setup_timeout_ms_default": ("setup_timeout", ns),
+         "teardown_timeout_ms_default": ("teardown_timeout", ns),
+         "handle_summary_timeout_ms_default": ("handle_summary_timeout", ns),
+         "graceful_stop_ms_default": ("graceful_stop", ns), "max_duration_ms_default": ("max_duration", ns)}
 METRICS = ["http_reqs", "http_req_duration", "http_req_blocked", "http_req_connecting", "http_req_tls_handshaking",
            "http_req_sending", "http_req_waiting", "http_req_receiving", "http_req_failed"]
 TIME_LIMIT = 120
@@ -174,12 +180,13 @@ def read_steps(path):
 
 class Behavior:
     """The file's state while its cases run: servers, groups."""
-    NOT_CASES = ("facts", "servers", "routes", "groups")
+    NOT_CASES = ("servers", "routes", "groups")
 
     def __init__(self, data):
         self.folder = tempfile.TemporaryDirectory(prefix="ttload-vectors-ca-")
         self.authority = Authority(self.folder.name)
         self.servers = Servers(self.authority)
+        self.facts = data.get("facts", {})
         rows = {g["group"]: g for g in data.get("groups", [])}
         cases = collections.defaultdict(list)
         for case in data["cases"]:
@@ -200,12 +207,31 @@ class Behavior:
             group.run(self.servers, self.authority, tools.program)
         check_case(case, group, self.servers)
 
+    def fact(self, name, tools):
+        want = self.facts[name]
+        if name == "request_metrics":
+            expect(name, METRICS, want)
+        elif name not in FACTS:
+            raise Skip("a fact that cases show")
+        else:
+            ours, read = FACTS[name]
+            got = read(self.defaults(tools.program)[ours])
+            expect(name, got // 10**6 if read is ns else got, want)
+
+    def defaults(self, program):
+        """The options as they are when none is given, and the scenario's."""
+        code, out, err = program.run(["inspect", program.write("none.lua", "return { default = function() end }")])
+        if code:
+            raise Failed(f"exit code {code}: {err[-300:]}")
+        plan = json.loads(out)
+        return {**plan, **plan["scenarios"]["default"]}
+
     def close(self):
         self.servers.stop()
         self.folder.cleanup()
 
     def sections(self):
-        return {"cases": self.case}
+        return {"cases": self.case, "facts": self.fact}
 
 
 # --- comparing
