@@ -13,8 +13,8 @@ struct tt_tls_profile;
 struct tt_tls_sessions;
 
 struct tt_conn_error {
-    int code; /* 0: none; the numbers of docs/http.md: 1101 no such host, 1212 refused, 1310 ... */
-    int sys;  /* the errno it comes from; 0: none */
+    int code;     /* 0: none; as docs/lua-api.md has them: 1101 no such host, 1212 refused ... */
+    int sys;      /* the errno it comes from; 0: none */
     bool writing; /* sys is a write's */
     char text[236];
 };

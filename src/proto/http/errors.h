@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Failed requests as numbers and texts: k6's error codes (docs/http.md has the table). Pure. */
+/* Failed requests as numbers and texts: k6's error codes (docs/lua-api.md has the table). Pure. */
 #pragma once
 #include <curl/curl.h>
 #include <stdbool.h>
