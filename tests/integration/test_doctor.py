@@ -183,7 +183,7 @@ class Tls(Doctor):
     def test_a_wrong_name(self):
         cert, key = certificate(self.folder, "other.test")
         url = self.http(lambda h, b: h.send(200), cert, key)
-        self.failing("tls", "name", "other names", url.replace("https", "wss"), "--ca-file", cert)
+        self.failing("tls", "not valid for localhost", "other names", url.replace("https", "wss"), "--ca-file", cert)
 
     def test_an_expired_certificate(self):
         cert, key = self.expired()
