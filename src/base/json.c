@@ -66,6 +66,8 @@ bool tt_json_write(struct tt_buf *out, const cJSON *v, bool indent)
     return put(out, v, indent, 0);
 }
 
+enum { SHOWN_MAX = 12 }; /* of the text that is wrong */
+
 cJSON *tt_json_read(const char *text, size_t n, int exit_code, struct tt_err *err)
 {
     const char *at = text;
@@ -85,13 +87,14 @@ cJSON *tt_json_read(const char *text, size_t n, int exit_code, struct tt_err *er
         column = *s == '\n' ? 1 : column + 1;
         line += *s == '\n';
     }
-    size_t left = at < text + n ? (size_t)(text + n - at) : 0,
-           shown = left ? strcspn(at, "\r\n") : 0;
+    size_t left = at < text + n ? (size_t)(text + n - at) : 0, shown = 0;
+    while (shown < left && shown < SHOWN_MAX && at[shown] != '\r' && at[shown] != '\n')
+        shown++;
     if (!left || !*at)
         tt_err_set(err, exit_code, "line %zu, column %zu: not valid JSON: it ends too early", line,
                    column);
     else
         tt_err_set(err, exit_code, "line %zu, column %zu: not valid JSON near '%.*s'", line, column,
-                   shown < 12 ? (int)shown : 12, at);
+                   (int)shown, at);
     return NULL;
 }
