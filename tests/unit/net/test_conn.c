@@ -23,20 +23,9 @@
 #include <cmocka.h>
 
 #include "certificate.h"
+#include "listen.h"
 
 /* --- the peer -------------------------------------------------------------------------------- */
-
-static int listen_on_loopback(uint16_t *port)
-{
-    struct sockaddr_in sa = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len = sizeof sa;
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_int_equal(bind(fd, (struct sockaddr *)&sa, sizeof sa), 0);
-    assert_int_equal(listen(fd, 16), 0);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&sa, &len), 0);
-    *port = ntohs(sa.sin_port);
-    return fd;
-}
 
 static uint16_t refused_port(void)
 {

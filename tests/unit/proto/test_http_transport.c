@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/memory.h"
 #include "certificate.h"
+#include "listen.h"
 #include "plan/plan.h"
 #include "proto/http/body.h"
 #include "proto/http/headers.h"
@@ -503,18 +504,6 @@ static void fails(struct trip *t, int code, const char *text)
         fail_msg("%d '%s' is expected, got %d '%s'", code, text, t->x.error.code, t->x.error.text);
     assert_int_equal(t->times, 1);
     trip_free(t);
-}
-
-static int listen_on_loopback(uint16_t *port)
-{
-    struct sockaddr_in sa = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len = sizeof sa;
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_int_equal(bind(fd, (struct sockaddr *)&sa, sizeof sa), 0);
-    assert_int_equal(listen(fd, 16), 0);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&sa, &len), 0);
-    *port = ntohs(sa.sin_port);
-    return fd;
 }
 
 static void a_refused_connection_says_so(void **state)

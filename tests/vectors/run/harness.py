@@ -24,6 +24,26 @@ def expect(what, got, want):
         raise Failed(f"{what}: got {str(got)[:300]}, expected {str(want)[:300]}")
 
 
+def filled(v, places):
+    """The same value with every placeholder, like {base}, replaced."""
+    if isinstance(v, str):
+        return re.sub(r"\{\w+\}", lambda m: places.get(m.group(), m.group()), v)
+    if isinstance(v, list):
+        return [filled(x, places) for x in v]
+    if isinstance(v, dict):
+        return {k: filled(x, places) for k, x in v.items()}
+    return v
+
+
+def points(path):
+    """Metric, value and tags of each sample that the output json wrote."""
+    with open(path, encoding="utf-8", errors="surrogateescape") as f:
+        for line in f:
+            p = json.loads(line)
+            if p["type"] == "Point":
+                yield p["metric"], p["data"]["value"], p["data"]["tags"]
+
+
 def near(what, got, want, tolerance=1000):
     """Lists of whole numbers, each within the tolerance (ns)."""
     if len(got) != len(want) or any(abs(a - b) > tolerance for a, b in zip(got, want)):

@@ -8,7 +8,7 @@ import re
 import tempfile
 
 from certificates import Authority
-from harness import Failed, Own, Skip, expect, lua, milliseconds, ns, options, snake
+from harness import Failed, Own, Skip, expect, lua, milliseconds, ns, options, points, snake
 from http_server import Servers
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -154,27 +154,22 @@ class Group:
 def read_steps(path):
     """(case, step) -> Step."""
     steps, current = {}, []
-    with open(path, encoding="utf-8", errors="surrogateescape") as f:
-        for line in f:
-            p = json.loads(line)
-            if p["type"] != "Point":
-                continue
-            metric, value, tags = p["metric"], p["data"]["value"], p["data"]["tags"]
-            if metric == "vector_step":
-                key = tags["case"], tags["step"]
-                if tags["what"] == "begin":
-                    steps[key] = Step([], [], [], collections.Counter())
-                    current.append(key)
-                else:
-                    steps[key].result.append(json.loads(tags["result"])["result"])
-                    current.remove(key)
-            elif current:
-                step = steps[current[-1]]
-                step.metrics[metric] += 1
-                if metric == "http_reqs":
-                    step.samples.append({k: v for k, v in tags.items() if k != "scenario"})
-                if metric == "http_req_failed":
-                    step.failed.append(value)
+    for metric, value, tags in points(path):
+        if metric == "vector_step":
+            key = tags["case"], tags["step"]
+            if tags["what"] == "begin":
+                steps[key] = Step([], [], [], collections.Counter())
+                current.append(key)
+            else:
+                steps[key].result.append(json.loads(tags["result"])["result"])
+                current.remove(key)
+        elif current:
+            step = steps[current[-1]]
+            step.metrics[metric] += 1
+            if metric == "http_reqs":
+                step.samples.append({k: v for k, v in tags.items() if k != "scenario"})
+            if metric == "http_req_failed":
+                step.failed.append(value)
     return steps
 
 

@@ -14,6 +14,8 @@ import threading
 import urllib.parse
 import zlib
 
+from harness import filled
+
 HEAD_MAX = 1 << 20
 
 
@@ -475,13 +477,7 @@ class Servers:
 
     def fill(self, v):
         """The same value with every placeholder replaced."""
-        if isinstance(v, str):
-            return re.sub(r"\{\w+\}", lambda m: self.places.get(m.group(), m.group()), v)
-        if isinstance(v, list):
-            return [self.fill(x) for x in v]
-        if isinstance(v, dict):
-            return {k: self.fill(x) for k, x in v.items()}
-        return v
+        return filled(v, self.places)
 
     def stop(self):
         self.mtls12.stop()

@@ -4,7 +4,7 @@ import collections
 import json
 import os
 
-from harness import Failed, Own, expect, lua, options, snake
+from harness import Failed, Own, expect, lua, options, points, snake
 from ws_server import Server
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -31,20 +31,15 @@ class Step:
 
 def read_steps(path):
     steps, current = {}, None
-    with open(path, encoding="utf-8", errors="surrogateescape") as f:
-        for line in f:
-            p = json.loads(line)
-            if p["type"] != "Point":
-                continue
-            metric, value, tags = p["metric"], p["data"]["value"], p["data"]["tags"]
-            if metric == "vector_step" and tags["what"] == "begin":
-                current = steps[tags["case"]] = Step()
-            elif metric == "vector_step":
-                current.result = json.loads(tags["result"])
-            elif current and metric in METRICS:
-                current.metrics[metric] += value if metric in COUNTERS else 1
-                if metric == "ws_sessions":
-                    current.tags = {k: v for k, v in tags.items() if k != "scenario"}
+    for metric, value, tags in points(path):
+        if metric == "vector_step" and tags["what"] == "begin":
+            current = steps[tags["case"]] = Step()
+        elif metric == "vector_step":
+            current.result = json.loads(tags["result"])
+        elif current and metric in METRICS:
+            current.metrics[metric] += value if metric in COUNTERS else 1
+            if metric == "ws_sessions":
+                current.tags = {k: v for k, v in tags.items() if k != "scenario"}
     return steps
 
 

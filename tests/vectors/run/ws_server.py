@@ -9,6 +9,7 @@ import urllib.parse
 import zlib
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "integration"))
+from harness import filled
 from ws_cases import frame
 from ws_raw import RawServer
 
@@ -155,13 +156,7 @@ class Server:
 
     def fill(self, v):
         """The same value with every placeholder replaced."""
-        if isinstance(v, str):
-            return re.sub(r"\{\w+\}", lambda m: self.places.get(m.group(), m.group()), v)
-        if isinstance(v, list):
-            return [self.fill(x) for x in v]
-        if isinstance(v, dict):
-            return {k: self.fill(x) for k, x in v.items()}
-        return v
+        return filled(v, self.places)
 
     def serve(self, c):
         c.request()
